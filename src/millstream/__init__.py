@@ -1,0 +1,1 @@
+"""Millstream: Kafka Streams for Python."""

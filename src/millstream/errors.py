@@ -1,0 +1,86 @@
+"""Every error that Millstream raises: whose fault it is, and whether trying again can help.
+
+The message of each says what is wrong, where, and what to do. `exit_status` is what the command line ends with:
+2 for what the user can mend (a wrong program, option, file or address), 1 for what went wrong while running.
+"""
+
+from __future__ import annotations
+
+
+class MillstreamError(Exception):
+    """Root of the tree. Catch it to catch everything that Millstream itself raises."""
+
+    exit_status = 1
+    retriable = False
+
+
+# --- the user's program or settings
+
+
+class TopologyError(MillstreamError):
+    """A program that cannot run as written; raised while it is built, with the operator and its line."""
+
+    exit_status = 2
+
+
+class ConfigError(MillstreamError):
+    """A setting or an option that is unknown or has no sensible meaning."""
+
+    exit_status = 2
+
+
+class ProcessingError(MillstreamError):
+    """A user function failed; names the node and the source record. The cause is the original exception."""
+
+
+# --- bytes
+
+
+class SerdeError(MillstreamError):
+    """Bytes and objects do not fit each other."""
+
+
+class SerializationError(SerdeError):
+    """An object cannot be written with the serde in use."""
+
+
+class DeserializationError(SerdeError):
+    """Bytes cannot be read with the serde in use."""
+
+
+# --- state
+
+
+class StateError(MillstreamError):
+    """A store, its changelog or its folder is not what the program needs."""
+
+
+# --- Kafka
+
+
+class KafkaError(MillstreamError):
+    """The broker or the client reported an error. `code` is Kafka's numeric code, negative for the client's own."""
+
+    def __init__(self, message: str, *, code: int = -1, retriable: bool = False, fatal: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retriable = retriable
+        self.fatal = fatal
+
+
+class BrokerUnavailableError(KafkaError):
+    """No broker answers at the address given, or the embedded one did not start."""
+
+    exit_status = 2
+
+
+class BrokerStartError(MillstreamError):
+    """The embedded broker cannot run here: port in use, data folder unreadable or locked."""
+
+    exit_status = 2
+
+
+class PlanMismatchError(MillstreamError):
+    """Another version of this program runs under the same application id, with another plan."""
+
+    exit_status = 2

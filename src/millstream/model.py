@@ -1,0 +1,62 @@
+"""What everything else speaks of: topic-partitions, batches of records, timestamps in milliseconds since the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
+
+NO_TIMESTAMP = -1
+
+
+class TopicPartition(NamedTuple):
+    """One partition of one topic.
+
+    >>> str(TopicPartition("client-reports", 3))
+    'client-reports-3'
+    """
+
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}-{self.partition}"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive records of one partition, as columns: row i is `offsets[i]`, `timestamps[i]`, `keys[i]`, `values[i]`.
+
+    `headers` is None when no row has any. `next_offset` is where the partition goes on: control records, aborted
+    batches and compacted holes move it past the last row, so it may exceed `offsets[-1] + 1`, also without rows.
+    """
+
+    source: TopicPartition
+    offsets: Sequence[int]
+    timestamps: Sequence[int]
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+    headers: Sequence[Headers] | None
+    next_offset: int
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+
+@dataclass(frozen=True, slots=True)
+class OutBatch:
+    """Records on their way to one partition, as columns; timestamps are CreateTime in ms.
+
+    `headers` is None when no row has any.
+    """
+
+    target: TopicPartition
+    timestamps: Sequence[int]
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+    headers: Sequence[Headers] | None = None
+
+    def __len__(self) -> int:
+        return len(self.timestamps)
