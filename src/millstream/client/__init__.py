@@ -1,0 +1,1 @@
+"""The Kafka client contract and its implementations."""

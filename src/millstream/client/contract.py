@@ -1,0 +1,192 @@
+"""The few calls that the runtime needs of a Kafka client, in batches, none of which blocks longer than told.
+
+librdkafka's client is one implementation, the simulator's the other. Every error is a
+`millstream.errors.KafkaError`, raised by the call or, where a call only starts something, reported by a later poll.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from millstream.errors import KafkaError
+from millstream.model import Batch, OutBatch, TopicPartition
+
+EARLIEST = -2
+LATEST = -1
+
+
+# --- what polls report
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionEnd:
+    """The consumer has read everything that stood in the partition: `offset` is the next one to come."""
+
+    source: TopicPartition
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFailure:
+    """Reading a partition failed; `source` is None when the error concerns the client as a whole."""
+
+    source: TopicPartition | None
+    error: KafkaError
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One poll's outcome: records by partition, partitions read to their end, errors."""
+
+    batches: Sequence[Batch]
+    ends: Sequence[PartitionEnd]
+    failures: Sequence[PartitionFailure]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of produced records since the last poll: how many were acknowledged, and which failed."""
+
+    acknowledged: int
+    failures: Sequence[DeliveryFailure]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFailure:
+    """A record that the broker did not take: its partition, its key and the reason."""
+
+    target: TopicPartition
+    key: bytes | None
+    error: KafkaError
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChange:
+    """The group gave or took partitions of the subscribed topic. `lost` came without warning: no commit is possible."""
+
+    kind: Literal["assigned", "revoked", "lost"]
+    partitions: Sequence[TopicPartition]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitOutcome:
+    """The answer to `Membership.commit`: error is None when the offsets are stored."""
+
+    offsets: Mapping[TopicPartition, CommittedOffset]
+    error: KafkaError | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedOffset:
+    """The offset to go on from, with the metadata that Kafka Streams keeps beside it (rule F15)."""
+
+    offset: int
+    metadata: str = ""
+
+
+GroupEvent: TypeAlias = GroupChange | CommitOutcome | PartitionFailure
+
+
+# --- the clients
+
+
+class DataConsumer(Protocol):
+    """Reads partitions that are assigned by hand; belongs to no group."""
+
+    def assign(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Add partitions, each from an offset (or EARLIEST, LATEST); those already assigned are left alone."""
+
+    def unassign(self, partitions: Iterable[TopicPartition]) -> None:
+        """Stop reading; what was fetched of them is dropped."""
+
+    def seek(self, source: TopicPartition, offset: int) -> None:
+        """Go on from another offset of an assigned partition."""
+
+    def pause(self, partitions: Iterable[TopicPartition]) -> None:
+        """Return nothing of these until resumed. What was prefetched may be thrown away: use water marks."""
+
+    def resume(self, partitions: Iterable[TopicPartition]) -> None:
+        """Go on with paused partitions."""
+
+    def poll(self, *, max_records: int, timeout_ms: int) -> Fetched:
+        """Whatever has arrived, up to max_records; waits up to timeout_ms only while there is nothing at all."""
+
+    def watermarks(self, source: TopicPartition, *, timeout_ms: int) -> tuple[int, int]:
+        """First offset and end offset as the broker tells them now."""
+
+    def close(self) -> None:
+        """Release sockets and threads."""
+
+
+class Membership(Protocol):
+    """The consumer that is in the group: is given partitions of one topic, heartbeats, commits offsets of any topic."""
+
+    def poll(self, *, timeout_ms: int) -> Sequence[GroupEvent]:
+        """Group changes and commits' outcomes, in order. Keeps the membership alive: call it often.
+
+        A `revoked` change takes effect at the next poll, so that the owner can commit in between.
+        """
+
+    def commit(self, offsets: Mapping[TopicPartition, CommittedOffset]) -> None:
+        """Start a commit; `poll` reports its outcome."""
+
+    def committed(
+        self, partitions: Sequence[TopicPartition], *, timeout_ms: int
+    ) -> Mapping[TopicPartition, CommittedOffset]:
+        """The group's stored offsets; partitions without one are absent."""
+
+    def close(self) -> None:
+        """Leave the group and release sockets and threads."""
+
+
+class Producer(Protocol):
+    """Idempotent producer. Partitions and timestamps are the caller's."""
+
+    def produce(self, batch: OutBatch) -> int:
+        """Queue rows for sending; returns how many were taken: fewer than `len(batch)` when the queue is full."""
+
+    def poll(self, *, timeout_ms: int) -> Delivered:
+        """What was acknowledged or failed since the last poll; waits only while rows are outstanding."""
+
+    def outstanding(self) -> int:
+        """Rows queued and not yet acknowledged or failed: zero means flushed."""
+
+    def close(self) -> None:
+        """Give up what is outstanding and release sockets and threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic to be created. `replication` -1 is the broker's default."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+    replication: int = -1
+
+
+class Admin(Protocol):
+    """Topics, looked up and created."""
+
+    def partition_counts(self, *, timeout_ms: int) -> Mapping[str, int]:
+        """Number of partitions of every topic there is."""
+
+    def create_topics(self, topics: Sequence[TopicSpec], *, timeout_ms: int) -> None:
+        """Create topics and wait until they can be used; one that exists already is left alone."""
+
+    def close(self) -> None:
+        """Release sockets and threads."""
+
+
+class KafkaClient(Protocol):
+    """Makes the clients of one application for one cluster."""
+
+    def data_consumer(self, name: str) -> DataConsumer: ...
+
+    def membership(self, group: str, topic: str) -> Membership: ...
+
+    def producer(self) -> Producer: ...
+
+    def admin(self) -> Admin: ...

@@ -1,0 +1,1 @@
+"""The topology: immutable nodes, validation, sub-topologies, internal topics."""

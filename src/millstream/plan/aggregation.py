@@ -1,0 +1,52 @@
+"""What an aggregation does, declared: fields and kinds, or the user's initializer and aggregator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from millstream.plan.function import UserFunction
+
+Kind: TypeAlias = Literal["count", "sum", "mean", "min", "max", "first", "last"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One declared aggregate: its name in the result, its kind, and the field it reads (None: the record itself)."""
+
+    name: str
+    kind: Kind
+    field: str | UserFunction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """Several aggregates of one group, computed in one pass. The result is a `result` made of the columns."""
+
+    result: Callable[..., Any]
+    columns: tuple[Column, ...]
+    by_item: bool  # fields are read as value["field"], not value.field
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Kafka Streams' own form: an initializer, and an aggregator of (key, value, aggregate)."""
+
+    initializer: Callable[[], Any]
+    aggregator: Callable[[Any, Any, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """Kafka Streams' reduce: the first value is the aggregate, then reducer(aggregate, value)."""
+
+    reducer: Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The number of records."""
+
+
+Aggregation: TypeAlias = Declared | Folded | Reduced | Counted

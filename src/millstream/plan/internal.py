@@ -1,0 +1,171 @@
+"""Internal topics and tasks of a topology, once the partition counts of the existing topics are known (O7-O9, N1-N3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from millstream.errors import TopologyError
+from millstream.model import TopicPartition
+from millstream.plan.nodes import Source, StoreSpec, TableJoin
+from millstream.plan.topology import SubTopology, Topology, stores_of
+
+REPARTITION_CONFIG = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "segment.bytes": "52428800",
+    "message.timestamp.type": "CreateTime",
+}
+
+
+class TaskId(NamedTuple):
+    """One partition of one sub-topology (rule X1).
+
+    >>> str(TaskId(0, 3))
+    '0_3'
+    """
+
+    subtopology: int
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.subtopology}_{self.partition}"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """What one task reads, and the changelog partition of each of its stores."""
+
+    id: TaskId
+    inputs: tuple[TopicPartition, ...]
+    changelogs: Mapping[TopicPartition, str]
+
+
+@dataclass(frozen=True, slots=True)
+class InternalTopic:
+    """A topic that the application needs and creates."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Every task, by (sub-topology, partition), and every internal topic."""
+
+    tasks: tuple[TaskSpec, ...]
+    topics: tuple[InternalTopic, ...]
+
+
+def repartition_topic(app_id: str, name: str) -> str:
+    return f"{app_id}-{name}-repartition"
+
+
+def changelog_topic(app_id: str, store: str) -> str:
+    return f"{app_id}-{store}-changelog"
+
+
+def changelog_config(store: StoreSpec, extra_retention_ms: int) -> dict[str, str]:
+    """Rule N1."""
+    config = {"cleanup.policy": "compact", "message.timestamp.type": "CreateTime"}
+    if store.kind == "window":
+        retention = (store.retention_ms or 0) + extra_retention_ms
+        config |= {"cleanup.policy": "compact,delete", "retention.ms": str(retention)}
+    return config
+
+
+def internal_topics(
+    topology: Topology, app_id: str, counts: Mapping[str, int], *, extra_retention_ms: int = 86_400_000
+) -> Resolved:
+    """Resolve partition counts; pure.
+
+    `counts` are the existing topics' partitions. Raises TopologyError where a source topic is missing (rule X10), and
+    where topics that are joined have different counts.
+    """
+    known = _partition_counts(topology, counts)
+    names = {name: repartition_topic(app_id, name) for name in topology.repartition_topics}
+    topics = [InternalTopic(names[name], known[name], REPARTITION_CONFIG) for name in names]
+    tasks: list[TaskSpec] = []
+    for sub in topology.subtopologies:
+        width = max(known[topic] for topic in sub.source_topics)
+        changelogs = {changelog_topic(app_id, store.name): store for store in sub.stores}
+        topics += [
+            InternalTopic(topic, width, changelog_config(store, extra_retention_ms))
+            for topic, store in changelogs.items()
+        ]
+        for partition in range(width):
+            inputs = tuple(
+                TopicPartition(names.get(topic, topic), partition)
+                for topic in sub.source_topics
+                if partition < known[topic]
+            )
+            logs = {TopicPartition(topic, partition): store.name for topic, store in changelogs.items()}
+            tasks.append(TaskSpec(TaskId(sub.index, partition), inputs, logs))
+    return Resolved(tuple(tasks), tuple(topics))
+
+
+def _partition_counts(topology: Topology, counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts of all source topics: the existing ones', and repartition topics' in the order in which they are fed."""
+    known: dict[str, int] = {}
+    for source in (source for sub in topology.subtopologies for source in sub.sources if not source.internal):
+        for topic in source.topics:
+            if topic not in counts:
+                raise TopologyError(f"{source.site}: source topic {topic!r} does not exist; create it first")
+            known[topic] = counts[topic]
+    writers = {sink.topic: sub for sub in topology.subtopologies for sink in sub.sinks if sink.internal}
+    groups = [group for sub in topology.subtopologies for group in _copartitioned(sub)]
+    waiting = dict(topology.repartition_topics)
+    while waiting:
+        ready = [n for n in waiting if all(topic in known for topic in writers[n].source_topics)]
+        if not ready:
+            raise TopologyError(f"repartition topics feed one another in a circle: {', '.join(waiting)}")
+        for name in ready:
+            explicit = waiting.pop(name).partitions
+            known[name] = explicit or _adopted(name, groups, known) or max(
+                known[topic] for topic in writers[name].source_topics
+            )
+    for join, topics in groups:
+        if len({known[topic] for topic in topics}) > 1:
+            shown = ", ".join(f"{topic} has {known[topic]}" for topic in sorted(topics))
+            raise TopologyError(
+                f"{join.site}: the topics joined must have the same number of partitions, but {shown}; "
+                "repartition one side, or create the topics alike"
+            )
+    return known
+
+
+def _adopted(name: str, groups: Iterable[tuple[TableJoin, frozenset[str]]], known: Mapping[str, int]) -> int | None:
+    """The count that a repartition topic takes from an existing topic that it is joined with (rule O8)."""
+    for _, topics in groups:
+        if name in topics:
+            counts = {known[topic] for topic in topics if topic in known}
+            if counts:
+                return max(counts)
+    return None
+
+
+def _copartitioned(sub: SubTopology) -> list[tuple[TableJoin, frozenset[str]]]:
+    """For each join, the source topics that meet in it."""
+    by_name = {node.name: node for node in sub.nodes}
+
+    def topics_above(name: str) -> frozenset[str]:
+        node = by_name[name]
+        own = frozenset(node.topics) if isinstance(node, Source) else frozenset()
+        return own.union(*(topics_above(parent) for parent in node.parents))
+
+    joins = [node for node in sub.nodes if isinstance(node, TableJoin)]
+    return [
+        (
+            join,
+            topics_above(join.name).union(
+                *(
+                    topics_above(node.name)
+                    for node in sub.nodes
+                    if not isinstance(node, TableJoin) and join.store in stores_of(node)
+                )
+            ),
+        )
+        for join in joins
+    ]

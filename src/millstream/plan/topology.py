@@ -1,0 +1,129 @@
+"""The topology as the runtime sees it: sub-topologies, their topics and stores, and how many tasks each has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from millstream.errors import TopologyError
+from millstream.plan.nodes import (
+    Aggregate,
+    GlobalTable,
+    Node,
+    Process,
+    RepartitionTopic,
+    Sink,
+    Source,
+    StoreSpec,
+    TableJoin,
+    TableSource,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SubTopology:
+    """One connected component: topics do not connect, edges and shared stores do (rule N18)."""
+
+    index: int
+    nodes: tuple[Node, ...]  # parents before children, in the order in which they were added
+    stores: tuple[StoreSpec, ...]
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return tuple(node for node in self.nodes if isinstance(node, Source))
+
+    @property
+    def sinks(self) -> tuple[Sink, ...]:
+        return tuple(node for node in self.nodes if isinstance(node, Sink))
+
+    @property
+    def source_topics(self) -> tuple[str, ...]:
+        """Topics read by its tasks, as the user named them: an internal topic without the application's prefix."""
+        return tuple(topic for source in self.sources for topic in source.topics)
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """A whole program, validated and frozen."""
+
+    subtopologies: tuple[SubTopology, ...]
+    nodes: tuple[Node, ...]
+    stores: tuple[StoreSpec, ...]
+    global_tables: tuple[GlobalTable, ...]
+    repartition_topics: Mapping[str, RepartitionTopic]  # by name without the application's prefix
+
+
+def as_one(topology: Topology) -> SubTopology:
+    """All sub-topologies as one, the way Kafka Streams' test driver runs them (rule D1)."""
+    return SubTopology(0, topology.nodes, topology.stores)
+
+
+def stores_of(node: Node) -> tuple[str, ...]:
+    """The stores that a node reads or writes."""
+    match node:
+        case TableSource(store=None):
+            return ()
+        case TableSource(store=str(store)) | Aggregate(store=store) | TableJoin(store=store):
+            return (store,)
+        case Process(stores=stores):
+            return stores
+        case _:
+            return ()
+
+
+def build_topology(
+    nodes: Sequence[Node],
+    stores: Sequence[StoreSpec],
+    global_tables: Sequence[GlobalTable],
+    repartition_topics: Mapping[str, RepartitionTopic],
+) -> Topology:
+    """Validate, and cut into sub-topologies: components joined by edges and shared stores, numbered by their smallest
+    source's name (rule N18)."""
+    _refuse_overlapping_sources(nodes)
+    group_of = _components(nodes)
+    used = {store for node in nodes for store in stores_of(node)}
+    kept = tuple(store for store in stores if store.name in used)
+    parts: dict[str, list[Node]] = {}
+    for node in nodes:
+        parts.setdefault(group_of[node.name], []).append(node)
+    ordered = sorted(parts.values(), key=lambda part: min(n.name for n in part if isinstance(n, Source)))
+    subtopologies = tuple(
+        SubTopology(index, tuple(part), _stores_in(part, kept)) for index, part in enumerate(ordered)
+    )
+    return Topology(subtopologies, tuple(nodes), kept, tuple(global_tables), dict(repartition_topics))
+
+
+def _stores_in(part: Sequence[Node], stores: Sequence[StoreSpec]) -> tuple[StoreSpec, ...]:
+    used = {store for node in part for store in stores_of(node)}
+    return tuple(store for store in stores if store.name in used)
+
+
+def _components(nodes: Sequence[Node]) -> dict[str, str]:
+    """Each node's representative, by union-find over edges and stores."""
+    leader: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        while leader.setdefault(name, name) != name:
+            name = leader[name]
+        return name
+
+    for node in nodes:
+        find(node.name)
+        for other in (*node.parents, *(f"store {store}" for store in stores_of(node))):
+            leader[find(other)] = find(node.name)
+    return {node.name: find(node.name) for node in nodes}
+
+
+def _refuse_overlapping_sources(nodes: Sequence[Node]) -> None:
+    """A topic is read once; sources that share some topics only cannot be co-partitioned (rule O9)."""
+    seen: dict[str, Source] = {}
+    for node in nodes:
+        if not isinstance(node, Source):
+            continue
+        for topic in node.topics:
+            if topic in seen:
+                raise TopologyError(
+                    f"{node.site}: topic {topic!r} is already read by {seen[topic].site}; read it once and use that "
+                    "stream or table in both places"
+                )
+            seen[topic] = node

@@ -1,0 +1,21 @@
+"""Bytes <-> objects."""
+
+from millstream.serde.contract import Serde
+from millstream.serde.infer import serde_for
+from millstream.serde.json import JsonSerde
+from millstream.serde.scalars import BYTES, FLOAT64, INT32, INT64, STRING
+from millstream.serde.windowed import TimeWindowedSerde, Window, Windowed
+
+__all__ = [
+    "BYTES",
+    "FLOAT64",
+    "INT32",
+    "INT64",
+    "STRING",
+    "JsonSerde",
+    "Serde",
+    "TimeWindowedSerde",
+    "Window",
+    "Windowed",
+    "serde_for",
+]

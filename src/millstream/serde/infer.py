@@ -1,0 +1,29 @@
+"""From what the user writes (a type, a serde or nothing) to a serde."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from millstream.serde.contract import Serde
+from millstream.serde.json import JsonSerde
+from millstream.serde.scalars import BYTES, FLOAT64, INT64, STRING, ScalarSerde
+
+SCALARS: dict[Any, ScalarSerde] = {str: STRING, bytes: BYTES, int: INT64, float: FLOAT64}
+
+
+def is_serde(given: Any) -> bool:
+    return not isinstance(given, type) and callable(getattr(given, "encode", None)) and hasattr(given, "decode")
+
+
+def serde_for(given: Any, *, key: bool = False) -> Serde[Any]:
+    """The serde for a type: str, bytes, int and float as Kafka's own serialisers write them, all else as JSON.
+
+    >>> serde_for(int).encode(1).hex()
+    '0000000000000001'
+    >>> serde_for(list[int]).encode([1, 2])
+    b'[1,2]'
+    """
+    if is_serde(given):
+        serde: Serde[Any] = given
+        return serde
+    return SCALARS.get(given) or JsonSerde(given, key=key)

@@ -1,0 +1,36 @@
+"""JSON by msgspec: any value, or one that is checked against a declared type while it is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class JsonSerde(Generic[T]):
+    """JSON as UTF-8. With a declared type, decoding validates and makes that type.
+
+    As a key's serde objects are written with sorted member names, so that keys that are equal are equal as bytes.
+
+    >>> JsonSerde(dict[str, int], key=True).encode({"b": 1, "a": 2})
+    b'{"a":2,"b":1}'
+    """
+
+    __slots__ = ("cacheable", "decode", "encode", "name", "type")
+
+    encode: Callable[[T], bytes]
+    decode: Callable[[bytes], T]
+
+    def __init__(self, of: Any = Any, *, key: bool = False) -> None:
+        self.type = of
+        self.name = f"json({getattr(of, '__name__', None) or of})"
+        # 1, 1.0 and True are equal in Python and different in JSON: only a declared struct's bytes can be remembered
+        self.cacheable = isinstance(of, type) and issubclass(of, msgspec.Struct)
+        self.encode = msgspec.json.Encoder(order="sorted" if key else None).encode
+        self.decode = msgspec.json.Decoder(of).decode
+
+    def __repr__(self) -> str:
+        return f"JsonSerde({self.name})"

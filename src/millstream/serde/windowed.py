@@ -1,0 +1,71 @@
+"""Keys of windowed results: the key, and the window it stands for (rule F6)."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from millstream.serde.contract import Serde
+
+K = TypeVar("K")
+
+_START = Struct(">q")
+
+
+class Window(NamedTuple):
+    """A span of event time in ms since the epoch: `[start, end)` for tumbling and hopping windows."""
+
+    start: int
+    end: int
+
+
+class Windowed(Generic[K]):
+    """A key in a window, as Kafka Streams' `Windowed`. Attributes of the key can be read from it directly.
+
+    >>> Windowed("lyon", Window(0, 10_000))
+    lyon@0/10000
+    """
+
+    __slots__ = ("key", "window")
+
+    key: K
+    window: Window
+
+    def __init__(self, key: K, window: Window) -> None:
+        self.key = key
+        self.window = window
+
+    def __getattr__(self, name: str) -> Any:
+        if name in Windowed.__slots__:  # not set yet, as while being unpickled
+            raise AttributeError(name)
+        return getattr(self.key, name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Windowed) and self.window == other.window and bool(self.key == other.key)
+
+    def __hash__(self) -> int:
+        return hash((self.key, self.window))
+
+    def __repr__(self) -> str:
+        key = self.key if isinstance(self.key, str) else repr(self.key)
+        return f"{key}@{self.window.start}/{self.window.end}"
+
+
+class TimeWindowedSerde(Generic[K]):
+    """The key's bytes, then the window's start as i64; the end is start + size."""
+
+    __slots__ = ("cacheable", "inner", "name", "size_ms", "type")
+
+    def __init__(self, inner: Serde[K], size_ms: int) -> None:
+        self.inner = inner
+        self.size_ms = size_ms
+        self.name = f"time-windowed({inner.name}, {size_ms})"
+        self.type = Windowed
+        self.cacheable = inner.cacheable
+
+    def encode(self, value: Windowed[K], /) -> bytes:
+        return self.inner.encode(value.key) + _START.pack(value.window.start)
+
+    def decode(self, data: bytes, /) -> Windowed[K]:
+        start = _START.unpack(data[-8:])[0]
+        return Windowed(self.inner.decode(data[:-8]), Window(start, start + self.size_ms))
