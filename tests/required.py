@@ -1,0 +1,70 @@
+"""The pytest plugin behind the marks `kafka` and `kcat`: where such tests must run, a skip is a failure.
+
+On any machine they are skipped, with the reason, when what they need is missing. With MILLSTREAM_REQUIRE_KAFKA=1
+(continuous integration sets it) a session fails that skips one of them, or a whole module, or that ran none.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Generator
+
+import pytest
+
+MARKS = ("kafka", "kcat")
+KAFKA_TEST_LIMIT_S = 360  # the first of them waits for Maven and for Kafka's start
+
+
+class Required:
+    """Notes the marked tests that ran and those that were skipped, and fails the session over the latter."""
+
+    def __init__(self) -> None:
+        self.skipped: list[str] = []
+        self.ran = False
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if any(item.get_closest_marker(mark) for mark in MARKS):
+            if report.skipped and not hasattr(report, "wasxfail"):
+                self.skipped.append(item.nodeid)
+            elif report.when == "call":
+                self.ran = True
+        return report
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.skipped:
+            self.skipped.append(report.nodeid)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.unmet() and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for line in self.unmet():
+            terminalreporter.write_line(f"MILLSTREAM_REQUIRE_KAFKA=1, but {line}", red=True)
+
+    def unmet(self) -> list[str]:
+        """What the session owes, a line each; nothing when all is well."""
+        if not (self.skipped or self.ran):
+            return ["no test that needs Kafka ran"]
+        return [f"skipped: {test}" for test in self.skipped]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if os.environ.get("MILLSTREAM_REQUIRE_KAFKA") == "1":
+        config.pluginmanager.register(Required(), "required")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "apache_kafka" in getattr(item, "fixturenames", ()):
+            item.add_marker("kafka")
+        if item.get_closest_marker("kafka") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(KAFKA_TEST_LIMIT_S))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("kcat") and shutil.which("kcat") is None:
+        pytest.skip("needs kcat (Debian package kcat)")
