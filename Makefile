@@ -1,0 +1,48 @@
+# Needs make and Python 3.11 or newer; everything else is installed into .venv the first time.
+
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format
+
+help:
+	@echo 'make demo [ARGS="..."]   a live match and its alerts, in this terminal'
+	@echo 'make test [ARGS="..."]   the whole test suite'
+	@echo 'make lint                style, types and the layers of the package'
+	@echo 'make format              put the code into the project'"'"'s style'
+
+demo: .venv/installed
+	@$(BIN)/millstream demo $(ARGS)
+
+test: .venv/installed
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/installed
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+# The first Python that is new enough, of those named; `make PYTHON=/path/to/python` names another.
+PYTHON ?= python3.13 python3.12 python3.11 python3.14 python3 python
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+.venv/installed: pyproject.toml
+	@python=; for name in $(PYTHON); do \
+		if command -v $$name >/dev/null && $$name -c '$(NEW_ENOUGH)' 2>/dev/null; then python=$$name; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo 'Millstream needs Python 3.11 or newer, and none of these is: $(PYTHON). Install one, or: make PYTHON=/path/to/python' >&2; exit 1; \
+	fi; \
+	if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+		echo "Making .venv with $$($$python --version)"; \
+		$$python -m venv --clear .venv || { echo "$$python could not make .venv (on Debian it needs the package python3-venv)" >&2; exit 1; }; \
+	fi
+	@echo 'Installing Millstream and what it needs into .venv (the first time: a minute or two)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
