@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format
+.PHONY: help demo test lint style types layers format
 
 help:
 	@echo 'make demo [ARGS="..."]   a live match and its alerts, in this terminal'
@@ -18,11 +18,17 @@ demo: .venv/installed
 test: .venv/installed
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/installed
+lint: style types layers
+
+style: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+types: .venv/installed
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+
+layers: .venv/installed
+	$(BIN)/lint-imports --no-logo
 
 format: .venv/installed
 	@$(BIN)/ruff check --fix
