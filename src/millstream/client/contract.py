@@ -22,7 +22,10 @@ LATEST = -1
 
 @dataclass(frozen=True, slots=True)
 class PartitionEnd:
-    """The consumer has read everything that stood in the partition: `offset` is the next one to come."""
+    """The consumer has returned everything that stood in the partition: `offset` is the next one to come.
+
+    Comes with the last records, and again each time the end is reached; more records for it mean: not at the end.
+    """
 
     source: TopicPartition
     offset: int
@@ -64,7 +67,11 @@ class DeliveryFailure:
 
 @dataclass(frozen=True, slots=True)
 class GroupChange:
-    """The group gave or took partitions of the subscribed topic. `lost` came without warning: no commit is possible."""
+    """The group gave or took partitions of the subscribed topic.
+
+    `revoked` ones are still ours until `Membership.release`: commit, close what belongs to them, then release.
+    `lost` came without warning: they are someone else's already, and no commit is possible.
+    """
 
     kind: Literal["assigned", "revoked", "lost"]
     partitions: Sequence[TopicPartition]
@@ -93,7 +100,10 @@ GroupEvent: TypeAlias = GroupChange | CommitOutcome | PartitionFailure
 
 
 class DataConsumer(Protocol):
-    """Reads partitions that are assigned by hand; belongs to no group."""
+    """Reads partitions that are assigned by hand; belongs to no group.
+
+    An offset that the broker has no more (retention took it) goes on from the earliest that it has.
+    """
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         """Add partitions, each from an offset (or EARLIEST, LATEST); those already assigned are left alone."""
@@ -102,7 +112,7 @@ class DataConsumer(Protocol):
         """Stop reading; what was fetched of them is dropped."""
 
     def seek(self, source: TopicPartition, offset: int) -> None:
-        """Go on from another offset of an assigned partition."""
+        """Go on from another offset of an assigned partition; what was fetched of it is dropped."""
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """Return nothing of these until resumed. What was prefetched may be thrown away: use water marks."""
@@ -116,6 +126,9 @@ class DataConsumer(Protocol):
     def watermarks(self, source: TopicPartition, *, timeout_ms: int) -> tuple[int, int]:
         """First offset and end offset as the broker tells them now."""
 
+    def known_end(self, source: TopicPartition) -> int | None:
+        """End offset that came with the last fetch, without asking the broker; None before the first."""
+
     def close(self) -> None:
         """Release sockets and threads."""
 
@@ -124,13 +137,13 @@ class Membership(Protocol):
     """The consumer that is in the group: is given partitions of one topic, heartbeats, commits offsets of any topic."""
 
     def poll(self, *, timeout_ms: int) -> Sequence[GroupEvent]:
-        """Group changes and commits' outcomes, in order. Keeps the membership alive: call it often.
+        """Group changes and commits' outcomes, in order. Keeps the membership alive: call it often."""
 
-        A `revoked` change takes effect at the next poll, so that the owner can commit in between.
-        """
+    def release(self, partitions: Iterable[TopicPartition]) -> None:
+        """Give up partitions that a `revoked` change named; the group waits for it. Others are passed over."""
 
     def commit(self, offsets: Mapping[TopicPartition, CommittedOffset]) -> None:
-        """Start a commit; `poll` reports its outcome."""
+        """Start a commit; `poll` reports its outcome. Also while revoked partitions wait for their release."""
 
     def committed(
         self, partitions: Sequence[TopicPartition], *, timeout_ms: int
@@ -142,7 +155,7 @@ class Membership(Protocol):
 
 
 class Producer(Protocol):
-    """Idempotent producer. Partitions and timestamps are the caller's."""
+    """Idempotent producer. Partitions and timestamps (at least 0) are the caller's."""
 
     def produce(self, batch: OutBatch) -> int:
         """Queue rows for sending; returns how many were taken: fewer than `len(batch)` when the queue is full."""
@@ -183,10 +196,14 @@ class Admin(Protocol):
 class KafkaClient(Protocol):
     """Makes the clients of one application for one cluster."""
 
-    def data_consumer(self, name: str) -> DataConsumer: ...
+    def data_consumer(self, name: str) -> DataConsumer:
+        """`name` stands in the broker's logs."""
 
-    def membership(self, group: str, topic: str) -> Membership: ...
+    def membership(self, group: str, topic: str) -> Membership:
+        """Joins the group by polling."""
 
-    def producer(self) -> Producer: ...
+    def producer(self) -> Producer:
+        """Connects by producing."""
 
-    def admin(self) -> Admin: ...
+    def admin(self) -> Admin:
+        """Connects at its first call, which raises BrokerUnavailableError when no broker answers."""

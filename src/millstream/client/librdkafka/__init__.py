@@ -1,0 +1,5 @@
+"""The Kafka client contract over librdkafka (confluent-kafka)."""
+
+from millstream.client.librdkafka.client import LibrdkafkaClient
+
+__all__ = ["LibrdkafkaClient"]

@@ -1,0 +1,51 @@
+"""The clients of one application for one cluster, made from one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from millstream.client.librdkafka.admin import LibrdkafkaAdmin
+from millstream.client.librdkafka.config import Connection
+from millstream.client.librdkafka.consumer import LibrdkafkaDataConsumer
+from millstream.client.librdkafka.membership import LibrdkafkaMembership
+from millstream.client.librdkafka.producer import LibrdkafkaProducer
+
+NOTHING: Mapping[str, object] = {}
+
+
+class LibrdkafkaClient:
+    """Makes the clients of one application for one cluster.
+
+    `common`, `consumer` and `producer` are librdkafka's own properties, passed through: `common` (security, say) to
+    every client. Properties that the runtime depends on (group.id, enable.auto.commit, ..) are refused with
+    ConfigError. No broker within `unavailable_after_ms` of the first call of `admin` is a BrokerUnavailableError.
+
+    >>> LibrdkafkaClient("127.0.0.1:9092", common={"sasl.password": "hunter2"})
+    LibrdkafkaClient('127.0.0.1:9092')
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        *,
+        common: Mapping[str, object] = NOTHING,
+        consumer: Mapping[str, object] = NOTHING,
+        producer: Mapping[str, object] = NOTHING,
+        unavailable_after_ms: int = 10_000,
+    ) -> None:
+        self._connection = Connection(bootstrap_servers, common, consumer, producer, unavailable_after_ms)
+
+    def data_consumer(self, name: str) -> LibrdkafkaDataConsumer:
+        return LibrdkafkaDataConsumer(self._connection, name)
+
+    def membership(self, group: str, topic: str) -> LibrdkafkaMembership:
+        return LibrdkafkaMembership(self._connection, group, topic)
+
+    def producer(self) -> LibrdkafkaProducer:
+        return LibrdkafkaProducer(self._connection)
+
+    def admin(self) -> LibrdkafkaAdmin:
+        return LibrdkafkaAdmin(self._connection)
+
+    def __repr__(self) -> str:
+        return f"LibrdkafkaClient({self._connection.bootstrap_servers!r})"

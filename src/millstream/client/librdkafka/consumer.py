@@ -1,0 +1,166 @@
+"""The data consumer: partitions assigned by hand, records handed over as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+
+from confluent_kafka import Consumer, KafkaException, Message
+from confluent_kafka import KafkaError as RdKafkaError
+from confluent_kafka import TopicPartition as RdTopicPartition
+
+from millstream.client.contract import Fetched, PartitionEnd, PartitionFailure
+from millstream.client.librdkafka.config import Connection, build
+from millstream.client.librdkafka.failures import kafka_error, raised
+from millstream.errors import KafkaError
+from millstream.model import Batch, TopicPartition
+
+_second = itemgetter(1)
+
+
+class LibrdkafkaDataConsumer:
+    """Reads partitions that are assigned by hand."""
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._failures: list[PartitionFailure] = []
+        self._assigned: dict[TopicPartition, RdTopicPartition] = {}
+        config = connection.for_data() | {
+            # librdkafka wants a group also where none is used; this one is never joined nor committed to.
+            "group.id": f"millstream-reader-{name}",
+            "client.id": name,
+            "error_cb": self._on_error,
+        }
+        self._consumer = build(Consumer, config)
+
+    def assign(self, positions: Mapping[TopicPartition, int]) -> None:
+        new = {source: offset for source, offset in positions.items() if source not in self._assigned}
+        try:
+            self._consumer.incremental_assign([RdTopicPartition(*source, offset) for source, offset in new.items()])
+        except (KafkaException, RuntimeError) as failed:
+            raise raised(failed, f"assigning {_listed(new)}") from failed
+        self._assigned |= {source: RdTopicPartition(*source) for source in new}
+
+    def unassign(self, partitions: Iterable[TopicPartition]) -> None:
+        old = [source for source in partitions if source in self._assigned]
+        try:
+            self._consumer.incremental_unassign(self._theirs(old))
+        except (KafkaException, RuntimeError) as failed:
+            raise raised(failed, f"unassigning {_listed(old)}") from failed
+        for source in old:
+            del self._assigned[source]
+
+    def seek(self, source: TopicPartition, offset: int) -> None:
+        # librdkafka's seek fails while the partition's fetcher is still starting; assigning anew never does.
+        self.unassign([source])
+        self.assign({source: offset})
+
+    def pause(self, partitions: Iterable[TopicPartition]) -> None:
+        self._consumer.pause(self._theirs(partitions))
+
+    def resume(self, partitions: Iterable[TopicPartition]) -> None:
+        self._consumer.resume(self._theirs(partitions))
+
+    def poll(self, *, max_records: int, timeout_ms: int) -> Fetched:
+        # consume(n, timeout) waits for all n: so take what is there, and wait, if at all, for a single one.
+        consume = self._consumer.consume
+        try:
+            messages = consume(max_records, 0)
+            if not messages and timeout_ms > 0 and not self._failures:
+                messages = consume(1, timeout_ms / 1000)
+                if messages and max_records > 1:
+                    messages += consume(max_records - 1, 0)
+        except (KafkaException, RuntimeError) as failed:
+            raise raised(failed, "reading") from failed
+        failures, self._failures = self._failures, []
+        return self._fetched(messages, failures)
+
+    def _fetched(self, messages: list[Message], failures: list[PartitionFailure]) -> Fetched:
+        ends: dict[TopicPartition, int] = {}
+        if any(map(Message.error, messages)):
+            messages = self._without_events(messages, ends, failures)
+        batches = []
+        for source, rows in _by_partition(messages).items():
+            if source not in self._assigned:
+                continue
+            batch = _columns(source, rows)
+            batches.append(batch)
+            # librdkafka's own end-of-partition event needs one more fetch, which waits up to 500 ms at the end.
+            if (self.known_end(source) or batch.next_offset + 1) <= batch.next_offset:
+                ends[source] = batch.next_offset
+        return Fetched(batches, [PartitionEnd(*end) for end in ends.items()], failures)
+
+    def _without_events(
+        self, messages: list[Message], ends: dict[TopicPartition, int], failures: list[PartitionFailure]
+    ) -> list[Message]:
+        rows = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                rows.append(message)
+                continue
+            source = TopicPartition(message.topic() or "", message.partition() or 0)
+            if error.code() == RdKafkaError._PARTITION_EOF:
+                if source in self._assigned:
+                    ends[source] = message.offset() or 0
+            elif source.topic:
+                failures.append(PartitionFailure(source, kafka_error(error, f"reading {source}")))
+            else:
+                failures.append(PartitionFailure(None, kafka_error(error, "reading")))
+        return rows
+
+    def watermarks(self, source: TopicPartition, *, timeout_ms: int) -> tuple[int, int]:
+        try:
+            found = self._consumer.get_watermark_offsets(RdTopicPartition(*source), timeout=timeout_ms / 1000)
+        except (KafkaException, RuntimeError) as failed:
+            raise raised(failed, f"asking for the offsets of {source}") from failed
+        if found is None:
+            raise KafkaError(
+                f"asking for the offsets of {source}: no answer within {timeout_ms} ms",
+                code=RdKafkaError._TIMED_OUT,
+                retriable=True,
+            )
+        return found
+
+    def known_end(self, source: TopicPartition) -> int | None:
+        _, end = self._consumer.get_watermark_offsets(self._assigned[source], cached=True)
+        return end if end >= 0 else None
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _on_error(self, error: RdKafkaError) -> None:
+        self._failures.append(PartitionFailure(None, kafka_error(error, "reading")))
+
+    def _theirs(self, partitions: Iterable[TopicPartition]) -> list[RdTopicPartition]:
+        return [self._assigned[source] for source in partitions if source in self._assigned]
+
+
+def _by_partition(messages: list[Message]) -> dict[TopicPartition, list[Message]]:
+    """Messages come in runs of one partition: look at each run's length, not at each message."""
+    found: dict[TopicPartition, list[Message]] = {}
+    start = 0
+    for source, run in groupby(zip(map(Message.topic, messages), map(Message.partition, messages), strict=True)):
+        stop = start + len(list(run))
+        named = TopicPartition(*source)  # type: ignore[arg-type]
+        found.setdefault(named, []).extend(messages[start:stop])
+        start = stop
+    return found
+
+
+def _columns(source: TopicPartition, rows: Sequence[Message]) -> Batch:
+    offsets: list[int] = list(map(Message.offset, rows))  # type: ignore[arg-type]
+    headers = list(map(Message.headers, rows))
+    return Batch(
+        source=source,
+        offsets=offsets,
+        timestamps=list(map(_second, map(Message.timestamp, rows))),
+        keys=list(map(Message.key, rows)),
+        values=list(map(Message.value, rows)),
+        headers=[tuple(found or ()) for found in headers] if any(headers) else None,  # type: ignore[arg-type]
+        next_offset=offsets[-1] + 1,
+    )
+
+
+def _listed(partitions: Iterable[TopicPartition]) -> str:
+    return ", ".join(map(str, partitions))

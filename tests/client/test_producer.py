@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from millstream.client.contract import DeliveryFailure, Producer
+from millstream.client.librdkafka import LibrdkafkaClient
+from millstream.model import OutBatch, TopicPartition
+from tests.client.test_data_consumer import read, rows
+from tests.client.until import until
+
+
+@pytest.fixture
+def producer(client: LibrdkafkaClient) -> Iterator[Producer]:
+    opened = client.producer()
+    yield opened
+    opened.close()
+
+
+def settle(producer: Producer) -> tuple[int, list[DeliveryFailure]]:
+    acknowledged, failures = 0, []
+
+    def step() -> bool:
+        nonlocal acknowledged
+        news = producer.poll(timeout_ms=50)
+        acknowledged += news.acknowledged
+        failures.extend(news.failures)
+        return producer.outstanding() == 0 and not news.acknowledged
+
+    until(step)
+    return acknowledged, failures
+
+
+def test_every_row_is_acknowledged(producer, new_topic):
+    topic = new_topic(partitions=2)
+    assert producer.produce(rows(TopicPartition(topic, 0), *[b"v"] * 300)) == 300
+    assert producer.produce(rows(TopicPartition(topic, 1), *[b"v"] * 20)) == 20
+    assert producer.outstanding() > 0
+    assert settle(producer) == (320, [])
+
+
+def test_order_and_partition_are_the_callers(client, producer, new_topic):
+    source = TopicPartition(new_topic(partitions=3), 2)
+    producer.produce(rows(source, *(b"%d" % i for i in range(500))))
+    settle(producer)
+    consumer = client.data_consumer("test")
+    consumer.assign({source: 0})
+    batches, _ = read(consumer, 500)
+    consumer.close()
+    assert [value for batch in batches for value in batch.values] == [b"%d" % i for i in range(500)]
+
+
+def test_timestamp_zero_is_sent_as_one(client, producer, new_topic):
+    source = TopicPartition(new_topic(), 0)
+    producer.produce(OutBatch(source, [0, 1, 2], [None] * 3, [b""] * 3))
+    settle(producer)
+    consumer = client.data_consumer("test")
+    consumer.assign({source: 0})
+    (batch,), _ = read(consumer, 3)
+    consumer.close()
+    assert batch.timestamps == [1, 1, 2]
+
+
+def test_a_full_queue_takes_fewer(bootstrap, new_topic):
+    small = LibrdkafkaClient(bootstrap, producer={"queue.buffering.max.messages": 10, "linger.ms": 1000})
+    producer = small.producer()
+    batch = rows(TopicPartition(new_topic(), 0), *[b"v"] * 25)
+    assert producer.produce(batch) == 10
+    until(lambda: producer.poll(timeout_ms=50) and producer.outstanding() == 0)
+    assert producer.produce(rows(batch.target, *[b"v"] * 3)) == 3
+    assert settle(producer)[1] == []
+    producer.close()
+
+
+def test_a_row_that_is_too_large_is_a_failure_with_its_key(producer, new_topic):
+    target = TopicPartition(new_topic(), 0)
+    huge = OutBatch(target, [1, 2, 3], [b"a", b"huge", b"c"], [b"", b"x" * 2_000_000, b""])
+    assert producer.produce(huge) == 2
+    acknowledged, (failure,) = settle(producer)
+    assert (acknowledged, failure.target, failure.key) == (1, target, b"huge")
+    assert not failure.error.retriable
+
+
+def test_a_missing_partition_is_a_failure(producer, new_topic):
+    target = TopicPartition(new_topic(), 7)
+    producer.produce(rows(target, b"v"))
+    _, (failure,) = settle(producer)
+    assert failure.target == target
+    assert str(target) in str(failure.error)
+
+
+def test_closing_gives_up_what_is_outstanding():
+    lonely = LibrdkafkaClient("127.0.0.1:1").producer()
+    lonely.produce(rows(TopicPartition("t", 0), b"v"))
+    assert lonely.outstanding() == 1
+    lonely.close()

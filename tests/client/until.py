@@ -1,0 +1,17 @@
+"""Waiting for something to become true, with a limit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+
+def until(look: Callable[[], Found], *, limit_s: float = 30.0) -> Found:
+    """Call `look`, which itself waits a little, until it returns something true; returns that."""
+    deadline = time.monotonic() + limit_s
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"still {found!r} after {limit_s} s"
+    return found
