@@ -93,5 +93,5 @@ def test_a_missing_partition_is_a_failure(producer, new_topic):
 def test_closing_gives_up_what_is_outstanding():
     lonely = LibrdkafkaClient("127.0.0.1:1").producer()
     lonely.produce(rows(TopicPartition("t", 0), b"v"))
-    assert lonely.outstanding() == 1
+    assert lonely.outstanding() > 0
     lonely.close()

@@ -1,0 +1,143 @@
+"""Every setting of an application once: its name, type, default and what it does."""
+
+# ruff: noqa: RUF009 (`setting` is a field specifier)
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from millstream.duration import Duration, parse_duration_ms
+from millstream.errors import ConfigError
+
+
+def setting(default: Any, doc: str, *, parse: Callable[[Any], Any] | None = None, secret: bool = False) -> Any:
+    """A field with its documentation and how what the user wrote becomes its value."""
+    written = {"default_factory": dict} if default == {} else {"default": default}
+    return field(metadata={"doc": doc, "parse": parse}, repr=not secret, **written)
+
+
+def duration(default: Duration, doc: str) -> Any:
+    """A setting in milliseconds that may be written as a duration."""
+    return setting(parse_duration_ms(default), doc, parse=parse_duration_ms)
+
+
+def optional_duration(given: Duration | None) -> int | None:
+    return None if given is None else parse_duration_ms(given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one application.
+
+    Make it with `Settings.of`, which reads durations and names what is unknown. Durations are written without the
+    `_ms` that they have here. Dictionaries for Kafka's clients may hold secrets, and are left out of the repr.
+    """
+
+    application_id: str = field(metadata={"doc": "Names the group, and prefixes internal topics.", "parse": None})
+    bootstrap_servers: str | None = setting(None, "Brokers as HOST:PORT,..; None: the embedded broker.")
+
+    commit_interval_ms: int = duration("30s", "How often offsets and changelogs are committed.")
+    emit: Literal["latest", "every"] = setting("latest", "What tables emit: the last update of a round, or each one.")
+    state_dir: Path = setting(Path(".millstream"), "Folder for local state and the embedded broker.", parse=Path)
+    changelog_extra_retention_ms: int = duration("1d", "Kept in window changelogs beyond the store's own retention.")
+
+    buffer_records: int = setting(10_000, "Records buffered for a partition before its reading pauses.")
+    buffer_bytes: int = setting(32_000_000, "Bytes (about) buffered for a partition before its reading pauses.")
+    round_records: int = setting(10_000, "The most records fetched at once.")
+    round_bytes: int = setting(8_000_000, "Bytes (about) fetched at once.")
+    round_time_ms: int = duration("50ms", "Work on records before the client, timers and commits get their turn.")
+    time_skew_ms: int = duration("1s", "How far tasks of one worker may be apart in event time while they catch up.")
+    lag_wait_ms: int = duration(
+        "500ms", "How long a partition that is behind, but has sent nothing, holds others back."
+    )
+    wait_for_inputs_ms: int | None = setting(
+        0, "How long a task waits for data of an empty partition; None: never.", parse=optional_duration
+    )
+
+    on_decode_error: Any = setting("fail", '"fail", "skip", or a function: a record that cannot be decoded.')
+    on_error: Any = setting("fail", '"fail", "skip", or a function: a user function that raised.')
+    on_send_error: Any = setting("fail", '"fail", "skip", or a function: a result that cannot be encoded.')
+    dead_letters: str | None = setting(None, "Topic for records that failed.")
+
+    kafka: Mapping[str, object] = setting({}, "librdkafka properties of every client, security above all.", secret=True)
+    consumer: Mapping[str, object] = setting({}, "librdkafka properties of consumers.", secret=True)
+    producer: Mapping[str, object] = setting({}, "librdkafka properties of the producer.", secret=True)
+    topic: Mapping[str, str] = setting({}, "Kafka topic configuration over that of internal topics.")
+    replication: int = setting(-1, "Replication of internal topics; -1: the broker's default.")
+    create_missing_topics: int = setting(0, "Partitions to create missing source and sink topics with; 0: an error.")
+
+    broker_timeout_ms: int = duration("10s", "How long to wait for a first answer of a broker.")
+    call_timeout_ms: int = duration("30s", "How long a single question to a broker may take.")
+    give_up_after_ms: int = duration("5m", "How long a worker goes on trying while reading fails.")
+    stop_timeout_ms: int = duration("30s", "How long the last commit may take when a worker stops.")
+
+    def __post_init__(self) -> None:
+        if not self.application_id or not _is_topic_name(self.application_id):
+            raise ConfigError(
+                f"application_id={self.application_id!r}: it names topics; use letters, digits, dots, - and _"
+            )
+        if self.emit not in ("latest", "every"):
+            raise ConfigError(f'emit={self.emit!r}: give "latest" or "every"')
+        for name in (
+            "buffer_records",
+            "buffer_bytes",
+            "round_records",
+            "round_bytes",
+            "round_time_ms",
+            "commit_interval_ms",
+        ):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{_written(name)}={getattr(self, name)!r}: it must be above 0")
+
+    @classmethod
+    def of(cls, application_id: str, **given: Any) -> Settings:
+        """Settings as the user wrote them; raises ConfigError for an unknown name or a value that makes no sense.
+
+        >>> Settings.of("qos", commit_interval="1s").commit_interval_ms
+        1000
+        >>> Settings.of("qos", commit_intervall="1s")
+        Traceback (most recent call last):
+        millstream.errors.ConfigError: there is no setting 'commit_intervall'; did you mean 'commit_interval'?
+        """
+        known = {_written(each.name): each for each in fields(cls)}
+        values = {known[name].name if name in known else name: _parsed(known, name, given[name]) for name in given}
+        return cls(application_id=application_id, **values)
+
+
+def documented() -> list[tuple[str, Any, str]]:
+    """Name, default and documentation of every setting, in order.
+
+    >>> documented()[2]
+    ('commit_interval', 30000, 'How often offsets and changelogs are committed.')
+    """
+    return [(_written(each.name), _default(each), each.metadata["doc"]) for each in fields(Settings)]
+
+
+def _parsed(known: Mapping[str, Field[Any]], name: str, value: Any) -> Any:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        raise ConfigError(f"there is no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    parse = known[name].metadata["parse"]
+    if parse is None:
+        return value
+    try:
+        return parse(value)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from None
+
+
+def _written(name: str) -> str:
+    return name.removesuffix("_ms")
+
+
+def _default(each: Field[Any]) -> Any:
+    if each.default_factory is not MISSING:
+        return each.default_factory()
+    return None if each.default is MISSING else each.default
+
+
+def _is_topic_name(name: str) -> bool:
+    return len(name) <= 200 and all(char.isascii() and (char.isalnum() or char in "._-") for char in name)
