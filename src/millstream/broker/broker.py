@@ -1,0 +1,66 @@
+"""The broker's core: everything it holds, without sockets or clocks. Handlers answer requests from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from millstream.broker.groups.coordinator import Coordinator
+from millstream.broker.journal import Journal
+from millstream.broker.partitions import Partitions
+from millstream.broker.producer_ids import ProducerIds
+from millstream.broker.timers import Timers
+from millstream.broker.topics.catalogue import Catalogue
+
+NODE_ID = 1
+_CLUSTER_ID = "cluster-id"
+
+Reply = Callable[[Any], None]
+"""Takes the answer, now or later; None if the client expects none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What surrounds a request: who asks, under which address the broker is known to them, and when.
+
+    `wall_ms` is the time of day (timestamps), `now_ms` a monotonic clock's (deadlines).
+    """
+
+    version: int
+    client_id: str
+    client_host: str
+    host: str
+    port: int
+    wall_ms: int
+    now_ms: float
+
+
+class Broker:
+    """Topics, partitions, groups and producer ids. With `data` None everything is in memory.
+
+    `new_id` makes random ids. Raises OSError if the data folder cannot be read or written.
+    """
+
+    def __init__(self, data: Path | None, new_id: Callable[[], UUID], now_ms: float = 0.0) -> None:
+        if data is not None:
+            data.mkdir(parents=True, exist_ok=True)
+        self.timers = Timers()
+        self.metadata = Journal(data / "metadata.journal" if data else None)
+        self._groups_journal = Journal(data / "groups.journal" if data else None)
+        if _CLUSTER_ID not in self.metadata:
+            self.metadata.put({_CLUSTER_ID: str(new_id())})
+        self.cluster_id: str = self.metadata.get(_CLUSTER_ID)
+        self.catalogue = Catalogue(self.metadata, new_id)
+        self.partitions = Partitions(self.catalogue, data / "topics" if data else None)
+        self.producer_ids = ProducerIds(self.metadata)
+        self.coordinator = Coordinator(self._groups_journal, self.timers, lambda: str(new_id()))
+        self.coordinator.restore(now_ms)
+        self.auto_create_topics = True
+
+    def close(self) -> None:
+        self.partitions.close()
+        self.metadata.close()
+        self._groups_journal.close()

@@ -1,0 +1,161 @@
+"""One client's connection: frames in, answers out, in the order of the requests.
+
+Like Kafka, the broker works on one request of a connection at a time; a fetch that waits holds up only its own
+connection. Bytes are received straight into a buffer, and a frame larger than it into a buffer of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from millstream.broker.protocol.codec import Request, UnreadableRequestError, read_request, write_answer
+
+LARGEST_REQUEST_BYTES = 100 * 1024 * 1024
+_BUFFER_BYTES = 256 * 1024
+_MOST_QUEUED = 100
+
+_log = logging.getLogger(__name__)
+
+Handle = Callable[[Request, "Connection", Callable[[Any], None]], None]
+
+
+class Connection(asyncio.BufferedProtocol):
+    """`handle` is given each request in turn and calls back with its answer, at once or later."""
+
+    def __init__(
+        self, handle: Handle, opened: Callable[[Connection], None], closed: Callable[[Connection], None]
+    ) -> None:
+        self._handle = handle
+        self._opened = opened
+        self._closed = closed
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray(_BUFFER_BYTES)
+        self._start = 0
+        self._end = 0
+        self._queue: deque[bytes] = deque()
+        self._busy = False
+        self._writable = True
+        self._paused = False
+        self.peer_host = ""
+        self.local_address = ("", 0)
+
+    # --- what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.peer_host = transport.get_extra_info("peername")[0]
+        self.local_address = transport.get_extra_info("sockname")[:2]
+        self._opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._queue.clear()
+        self._closed(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        if self._start == self._end:
+            self._start = self._end = 0
+            if len(self._buffer) > _BUFFER_BYTES:
+                self._buffer = bytearray(_BUFFER_BYTES)
+        elif self._end == len(self._buffer):
+            self._make_room()
+        return memoryview(self._buffer)[self._end :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._end += nbytes
+        self._take_frames()
+
+    def pause_writing(self) -> None:
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        self._go_on()
+
+    # --- frames
+
+    def close(self) -> None:
+        """Drop the connection; answers that are still to come go nowhere."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _make_room(self) -> None:
+        """The buffer is full and begins with an incomplete frame: move it into a buffer that holds all of it."""
+        rest = self._end - self._start
+        size = _BUFFER_BYTES
+        if rest >= 4:
+            size = max(size, 4 + int.from_bytes(self._buffer[self._start : self._start + 4], "big"))
+        fresh = bytearray(size)
+        fresh[:rest] = memoryview(self._buffer)[self._start : self._end]
+        self._buffer, self._start, self._end = fresh, 0, rest
+
+    def _take_frames(self) -> None:
+        view = memoryview(self._buffer).toreadonly()
+        while self._end - self._start >= 4:
+            size = int.from_bytes(view[self._start : self._start + 4], "big", signed=True)
+            if not 0 < size <= LARGEST_REQUEST_BYTES:
+                self._give_up(f"a request of {size} bytes was announced")
+                return
+            begin, end = self._start + 4, self._start + 4 + size
+            if end > self._end:
+                break
+            self._start = end
+            if self._busy or not self._writable or self._queue:
+                self._queue.append(bytes(view[begin:end]))
+            else:
+                self._answer(view[begin:end])
+            if self._transport is None:
+                return
+        if len(self._queue) > _MOST_QUEUED and not self._paused:
+            self._transport_or_none_pause()
+
+    def _transport_or_none_pause(self) -> None:
+        if self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _go_on(self) -> None:
+        while self._queue and not self._busy and self._writable and self._transport is not None:
+            self._answer(self._queue.popleft())
+        if self._paused and not self._queue and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _answer(self, frame: bytes | memoryview) -> None:
+        try:
+            request = read_request(frame)
+        except UnreadableRequestError as error:
+            self._give_up(str(error))
+            return
+        self._busy = True
+        at_once = True
+
+        def reply(answer: Any) -> None:
+            self._busy = False
+            if self._transport is None:
+                return
+            if answer is not None:
+                self._transport.writelines(write_answer(request, answer))
+            if not at_once:
+                self._go_on()
+
+        try:
+            self._handle(request, self, reply)
+        except Exception:
+            _log.exception("API key %d version %d failed", request.api_key, request.version)
+            self.close()
+        at_once = False
+
+    def _give_up(self, reason: str) -> None:
+        _log.warning("connection from %s closed: %s", self.peer_host, reason)
+        self._queue.clear()
+        self.close()
+        self._transport = None

@@ -1,0 +1,46 @@
+"""Which function answers which request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from millstream.broker.broker import Broker, Call, Reply
+from millstream.broker.handlers import cluster, commits, configs, fetch, groups, offsets, produce, topics, transactions
+from millstream.broker.protocol import apis
+
+HANDLERS: Mapping[int, Callable[[Broker, Call, Any, Reply], None]] = MappingProxyType(
+    {
+        apis.PRODUCE: produce.produce,
+        apis.FETCH: fetch.fetch,
+        apis.LIST_OFFSETS: offsets.list_offsets,
+        apis.METADATA: cluster.metadata,
+        apis.OFFSET_COMMIT: commits.offset_commit,
+        apis.OFFSET_FETCH: commits.offset_fetch,
+        apis.FIND_COORDINATOR: cluster.find_coordinator,
+        apis.JOIN_GROUP: groups.join_group,
+        apis.HEARTBEAT: groups.heartbeat,
+        apis.LEAVE_GROUP: groups.leave_group,
+        apis.SYNC_GROUP: groups.sync_group,
+        apis.DESCRIBE_GROUPS: groups.describe_groups,
+        apis.LIST_GROUPS: groups.list_groups,
+        apis.API_VERSIONS: cluster.api_versions,
+        apis.CREATE_TOPICS: topics.create_topics,
+        apis.DELETE_TOPICS: topics.delete_topics,
+        apis.DELETE_RECORDS: offsets.delete_records,
+        apis.INIT_PRODUCER_ID: cluster.init_producer_id,
+        apis.OFFSET_FOR_LEADER_EPOCH: offsets.offset_for_leader_epoch,
+        apis.ADD_PARTITIONS_TO_TXN: transactions.add_partitions_to_txn,
+        apis.ADD_OFFSETS_TO_TXN: transactions.refuse,
+        apis.END_TXN: transactions.refuse,
+        apis.TXN_OFFSET_COMMIT: transactions.txn_offset_commit,
+        apis.DESCRIBE_CONFIGS: configs.describe_configs,
+        apis.ALTER_CONFIGS: configs.alter_configs,
+        apis.CREATE_PARTITIONS: topics.create_partitions,
+        apis.DELETE_GROUPS: groups.delete_groups,
+        apis.INCREMENTAL_ALTER_CONFIGS: configs.incremental_alter_configs,
+        apis.OFFSET_DELETE: commits.offset_delete,
+        apis.DESCRIBE_CLUSTER: cluster.describe_cluster,
+    }
+)

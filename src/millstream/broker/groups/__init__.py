@@ -1,0 +1,1 @@
+"""Consumer groups: membership in the classic protocol, and committed offsets."""

@@ -1,0 +1,1 @@
+"""Requests to answers: one function per API, `handler(broker, call, message, reply)`."""

@@ -1,0 +1,107 @@
+"""Committed offsets: OffsetCommit, OffsetFetch, OffsetDelete."""
+
+from __future__ import annotations
+
+from kio.schema.errors import ErrorCode
+from kio.schema.offset_commit.v8.request import OffsetCommitRequest
+from kio.schema.offset_delete.v0.request import OffsetDeleteRequest
+from kio.schema.offset_fetch.v8.request import OffsetFetchRequest, OffsetFetchRequestGroup
+
+from millstream.broker.broker import Broker, Call, Reply
+from millstream.broker.groups.offsets import CommittedOffset
+from millstream.broker.groups.subscription import CONSUMER, subscribed_topics
+from millstream.broker.protocol.answers.groups import (
+    FetchedOffset,
+    FetchedOffsets,
+    FetchedOffsetsGroup,
+    FetchedOffsetsTopic,
+    OffsetResults,
+    PartitionResult,
+    TopicPartitionResults,
+)
+from millstream.model import TopicPartition
+
+_LONGEST_METADATA = 4096
+
+
+def offset_commit(broker: Broker, call: Call, message: OffsetCommitRequest, reply: Reply) -> None:
+    """All that can be stored are stored together; the answer comes when they are."""
+    problem = broker.coordinator.commit_problem(
+        message.group_id,
+        message.member_id,
+        message.group_instance_id,
+        message.generation_id_or_member_epoch,
+        call.now_ms,
+    )
+    if not message.group_id:
+        problem = ErrorCode.invalid_group_id
+    offsets: dict[TopicPartition, CommittedOffset] = {}
+    results: dict[str, list[PartitionResult]] = {}
+    for topic in message.topics:
+        for each in topic.partitions:
+            error = problem or ErrorCode.none
+            if problem is None and broker.partitions.get(topic.name, each.partition_index) is None:
+                error = ErrorCode.unknown_topic_or_partition
+            elif problem is None and len(each.committed_metadata or "") > _LONGEST_METADATA:
+                error = ErrorCode.offset_metadata_too_large
+            elif problem is None:
+                offsets[TopicPartition(topic.name, each.partition_index)] = CommittedOffset(
+                    each.committed_offset, each.committed_leader_epoch, each.committed_metadata or "", call.wall_ms
+                )
+            results.setdefault(topic.name, []).append(PartitionResult(each.partition_index, error))
+    if offsets:
+        broker.coordinator.known(message.group_id)
+        broker.coordinator.offsets.commit(message.group_id, offsets)
+    reply(OffsetResults(tuple(TopicPartitionResults(name, tuple(each)) for name, each in results.items())))
+
+
+def offset_fetch(broker: Broker, call: Call, message: OffsetFetchRequest, reply: Reply) -> None:
+    reply(FetchedOffsets(tuple(_fetched(broker, group) for group in message.groups)))
+
+
+def _fetched(broker: Broker, asked: OffsetFetchRequestGroup) -> FetchedOffsetsGroup:
+    """Null topics are all that the group has committed; partitions without a commit have offset -1."""
+    committed = broker.coordinator.offsets.of_group(asked.group_id)
+    wanted: dict[str, list[int]] = {}
+    if asked.topics is None:
+        for partition in sorted(committed):
+            wanted.setdefault(partition.topic, []).append(partition.partition)
+    else:
+        for topic in asked.topics:
+            wanted.setdefault(topic.name, []).extend(topic.partition_indexes)
+    topics = []
+    for name, indexes in wanted.items():
+        found = []
+        for index in indexes:
+            known = committed.get(TopicPartition(name, index))
+            if known is None:
+                found.append(FetchedOffset(index))
+            else:
+                found.append(FetchedOffset(index, known.offset, known.leader_epoch, known.metadata))
+        topics.append(FetchedOffsetsTopic(name, tuple(found)))
+    return FetchedOffsetsGroup(asked.group_id, tuple(topics))
+
+
+def offset_delete(broker: Broker, call: Call, message: OffsetDeleteRequest, reply: Reply) -> None:
+    """Offsets of topics that a member is subscribed to stay."""
+    group = broker.coordinator.get(message.group_id)
+    if group is None:
+        reply(OffsetResults((), ErrorCode.group_id_not_found))
+        return
+    if group.members and group.protocol_type != CONSUMER:
+        reply(OffsetResults((), ErrorCode.non_empty_group))
+        return
+    in_use = {
+        topic
+        for member in group.members.values()
+        for topic in subscribed_topics(member.metadata_for(group.protocol_name or member.protocols[0][0]))
+    }
+    results = []
+    for topic in message.topics:
+        partitions = [TopicPartition(topic.name, each.partition_index) for each in topic.partitions]
+        error = ErrorCode.group_subscribed_to_topic if topic.name in in_use else ErrorCode.none
+        if error is ErrorCode.none:
+            broker.coordinator.offsets.delete(message.group_id, partitions)
+        answers = tuple(PartitionResult(each.partition, error) for each in partitions)
+        results.append(TopicPartitionResults(topic.name, answers))
+    reply(OffsetResults(tuple(results)))

@@ -1,0 +1,167 @@
+"""Configurations told and changed: DescribeConfigs, AlterConfigs, IncrementalAlterConfigs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from kio.schema.alter_configs.v2.request import AlterConfigsRequest
+from kio.schema.describe_configs.v4.request import DescribeConfigsRequest, DescribeConfigsResource
+from kio.schema.errors import ErrorCode
+from kio.schema.incremental_alter_configs.v1.request import IncrementalAlterConfigsRequest
+
+from millstream.broker.broker import NODE_ID, Broker, Call, Reply
+from millstream.broker.groups.coordinator import MAX_SESSION_TIMEOUT_MS, MIN_SESSION_TIMEOUT_MS
+from millstream.broker.protocol.answers.topics import (
+    AlteredConfigs,
+    AlteredResource,
+    ConfigSynonym,
+    DescribedConfig,
+    DescribedConfigs,
+    DescribedResource,
+)
+from millstream.broker.topics.catalogue import Topic, TopicError
+from millstream.broker.topics.configs import BOOLEAN, INT, LIST, TOPIC_CONFIGS, config_problem
+
+TOPIC, BROKER = 2, 4
+SET, DELETE, APPEND, SUBTRACT = 0, 1, 2, 3
+_SET_ON_TOPIC, _STATIC, _DEFAULT = 1, 4, 5
+
+_BROKER_CONFIGS: tuple[tuple[str, str, int], ...] = (
+    ("auto.create.topics.enable", "true", BOOLEAN),
+    ("broker.id", str(NODE_ID), INT),
+    ("default.replication.factor", "1", INT),
+    ("delete.topic.enable", "true", BOOLEAN),
+    ("group.max.session.timeout.ms", str(MAX_SESSION_TIMEOUT_MS), INT),
+    ("group.min.session.timeout.ms", str(MIN_SESSION_TIMEOUT_MS), INT),
+    ("num.partitions", "1", INT),
+)
+
+
+def describe_configs(broker: Broker, call: Call, message: DescribeConfigsRequest, reply: Reply) -> None:
+    results = tuple(
+        _described(broker, each, synonyms=message.include_synonyms, docs=message.include_documentation)
+        for each in message.resources
+    )
+    reply(DescribedConfigs(results))
+
+
+def _described(broker: Broker, asked: DescribeConfigsResource, *, synonyms: bool, docs: bool) -> DescribedResource:
+    kind, name = asked.resource_type, asked.resource_name
+    keys = asked.configuration_keys
+    wanted = set(keys) if keys else None
+    if kind == BROKER and name in {"", str(NODE_ID)}:
+        configs = tuple(
+            DescribedConfig(key, value, _STATIC, config_type, read_only=True)
+            for key, value, config_type in _BROKER_CONFIGS
+            if wanted is None or key in wanted
+        )
+        return DescribedResource(kind, name, configs=configs)
+    if kind != TOPIC:
+        return DescribedResource(kind, name, ErrorCode.invalid_request, "Only topics and this broker have configs.")
+    topic = broker.catalogue.get(name)
+    if topic is None:
+        return DescribedResource(kind, name, ErrorCode.unknown_topic_or_partition, f"There is no topic '{name}'.")
+    configs = tuple(
+        _topic_config(topic, key, synonyms=synonyms, docs=docs)
+        for key in TOPIC_CONFIGS
+        if wanted is None or key in wanted
+    )
+    return DescribedResource(kind, name, configs=configs)
+
+
+def _topic_config(topic: Topic, key: str, *, synonyms: bool, docs: bool) -> DescribedConfig:
+    config = TOPIC_CONFIGS[key]
+    own = topic.configs.get(key)
+    known = [ConfigSynonym(key, config.default, _DEFAULT)]
+    if own is not None:
+        known.insert(0, ConfigSynonym(key, own, _SET_ON_TOPIC))
+    return DescribedConfig(
+        key,
+        config.default if own is None else own,
+        _DEFAULT if own is None else _SET_ON_TOPIC,
+        config.kind,
+        tuple(known) if synonyms else (),
+        config.doc if docs else None,
+    )
+
+
+def alter_configs(broker: Broker, call: Call, message: AlterConfigsRequest, reply: Reply) -> None:
+    """Replaces a topic's whole configuration."""
+    results = []
+    for each in message.resources:
+        changes = [(SET, config.name, config.value) for config in each.configs]
+        result = _alter(broker, (each.resource_type, each.resource_name), {}, changes, message.validate_only)
+        results.append(result)
+    reply(AlteredConfigs(tuple(results)))
+
+
+def incremental_alter_configs(
+    broker: Broker, call: Call, message: IncrementalAlterConfigsRequest, reply: Reply
+) -> None:
+    results = []
+    for each in message.resources:
+        topic = broker.catalogue.get(each.resource_name)
+        changes = [(config.config_operation, config.name, config.value) for config in each.configs]
+        before = topic.configs if topic is not None else {}
+        result = _alter(broker, (each.resource_type, each.resource_name), before, changes, message.validate_only)
+        results.append(result)
+    reply(AlteredConfigs(tuple(results)))
+
+
+Change = tuple[int, str, str | None]
+
+
+def _alter(
+    broker: Broker,
+    resource: tuple[int, str],
+    before: Mapping[str, str],
+    changes: Iterable[Change],
+    validate_only: bool,
+) -> AlteredResource:
+    kind, name = resource
+    if kind != TOPIC:
+        return AlteredResource(kind, name, ErrorCode.invalid_request, "Only configs of topics can be changed.")
+    if broker.catalogue.get(name) is None:
+        return AlteredResource(kind, name, ErrorCode.unknown_topic_or_partition, f"There is no topic '{name}'.")
+    try:
+        after = changed(before, changes)
+    except TopicError as error:
+        return AlteredResource(kind, name, error.code, str(error))
+    if not validate_only:
+        broker.partitions.configure(broker.catalogue.configure(name, after))
+    return AlteredResource(kind, name)
+
+
+def changed(before: Mapping[str, str], changes: Iterable[Change]) -> dict[str, str]:
+    """The configuration after the changes. Raises TopicError.
+
+    >>> changed({"cleanup.policy": "delete"}, [(APPEND, "cleanup.policy", "compact")])
+    {'cleanup.policy': 'delete,compact'}
+    """
+    after = dict(before)
+    for operation, name, value in changes:
+        if operation == DELETE:
+            if name not in TOPIC_CONFIGS:
+                raise TopicError(ErrorCode.invalid_config, config_problem(name, value) or "")
+            after.pop(name, None)
+            continue
+        new = value
+        if operation in {APPEND, SUBTRACT}:
+            new = _changed_list(name, after.get(name), operation, value or "")
+        problem = config_problem(name, new)
+        if problem or new is None:
+            raise TopicError(ErrorCode.invalid_config, problem or "")
+        after[name] = new
+    return after
+
+
+def _changed_list(name: str, current: str | None, operation: int, value: str) -> str:
+    config = TOPIC_CONFIGS.get(name)
+    if config is None or config.kind != LIST:
+        text = f"Config value append and subtract are only for lists, and {name} is none."
+        raise TopicError(ErrorCode.invalid_config, text)
+    items = [item for item in (config.default if current is None else current).split(",") if item]
+    named = [item for item in value.split(",") if item]
+    if operation == APPEND:
+        return ",".join(items + [item for item in named if item not in items])
+    return ",".join(item for item in items if item not in named)

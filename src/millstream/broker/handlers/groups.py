@@ -1,0 +1,124 @@
+"""Membership of groups: JoinGroup, SyncGroup, Heartbeat, LeaveGroup; DescribeGroups, ListGroups, DeleteGroups."""
+
+from __future__ import annotations
+
+from kio.schema.delete_groups.v2.request import DeleteGroupsRequest
+from kio.schema.describe_groups.v5.request import DescribeGroupsRequest
+from kio.schema.errors import ErrorCode
+from kio.schema.heartbeat.v4.request import HeartbeatRequest
+from kio.schema.join_group.v9.request import JoinGroupRequest
+from kio.schema.leave_group.v5.request import LeaveGroupRequest
+from kio.schema.list_groups.v4.request import ListGroupsRequest
+from kio.schema.sync_group.v5.request import SyncGroupRequest
+
+from millstream.broker.broker import Broker, Call, Reply
+from millstream.broker.groups.coordinator import JoinRequest, SyncRequest
+from millstream.broker.groups.group import Group
+from millstream.broker.handlers.durations import milliseconds
+from millstream.broker.protocol.answers.groups import (
+    DeletedGroup,
+    DeletedGroups,
+    DescribedGroup,
+    DescribedGroups,
+    DescribedMember,
+    ErrorOnly,
+    Left,
+    ListedGroup,
+    ListedGroups,
+)
+
+_ID_REQUIRED_FROM = 4
+_SKIP_ASSIGNMENT_FROM = 9
+_MEMBER_ERRORS_FROM = 3
+
+
+def join_group(broker: Broker, call: Call, message: JoinGroupRequest, reply: Reply) -> None:
+    session_ms = milliseconds(message.session_timeout)
+    rebalance_ms = milliseconds(message.rebalance_timeout)
+    request = JoinRequest(
+        message.group_id,
+        message.member_id,
+        message.group_instance_id,
+        call.client_id,
+        f"/{call.client_host}",
+        session_ms,
+        rebalance_ms if rebalance_ms >= 0 else session_ms,
+        message.protocol_type,
+        tuple((protocol.name, protocol.metadata) for protocol in message.protocols),
+        requires_known_id=call.version >= _ID_REQUIRED_FROM,
+        can_skip_assignment=call.version >= _SKIP_ASSIGNMENT_FROM,
+    )
+    broker.coordinator.join(request, call.now_ms, reply)
+
+
+def sync_group(broker: Broker, call: Call, message: SyncGroupRequest, reply: Reply) -> None:
+    request = SyncRequest(
+        message.group_id,
+        message.member_id,
+        message.group_instance_id,
+        message.generation_id,
+        message.protocol_type,
+        message.protocol_name,
+        {each.member_id: each.assignment for each in message.assignments},
+    )
+    broker.coordinator.sync(request, call.now_ms, reply)
+
+
+def heartbeat(broker: Broker, call: Call, message: HeartbeatRequest, reply: Reply) -> None:
+    error = broker.coordinator.heartbeat(
+        message.group_id, message.member_id, message.group_instance_id, message.generation_id, call.now_ms
+    )
+    reply(ErrorOnly(error))
+
+
+def leave_group(broker: Broker, call: Call, message: LeaveGroupRequest, reply: Reply) -> None:
+    """Before version 3 one member leaves and its error is the answer's."""
+    left = tuple(
+        broker.coordinator.leave(message.group_id, each.member_id, each.group_instance_id, call.now_ms)
+        for each in message.members
+    )
+    top = left[0].error_code if call.version < _MEMBER_ERRORS_FROM and left else ErrorCode.none
+    reply(Left(top, left))
+
+
+def describe_groups(broker: Broker, call: Call, message: DescribeGroupsRequest, reply: Reply) -> None:
+    reply(DescribedGroups(tuple(_described(name, broker.coordinator.get(name)) for name in message.groups)))
+
+
+def _described(group_id: str, group: Group | None) -> DescribedGroup:
+    if group is None:
+        return DescribedGroup(group_id, group_state="Dead")
+    members = tuple(
+        DescribedMember(
+            member.member_id,
+            member.instance_id,
+            member.client_id,
+            member.client_host,
+            member.metadata_for(group.protocol_name),
+            member.assignment,
+        )
+        for member in group.members.values()
+    )
+    return DescribedGroup(
+        group_id,
+        ErrorCode.none,
+        group.state.value,
+        group.protocol_type or "",
+        group.protocol_name or "",
+        members,
+    )
+
+
+def list_groups(broker: Broker, call: Call, message: ListGroupsRequest, reply: Reply) -> None:
+    wanted = {state.lower() for state in message.states_filter}
+    listed = tuple(
+        ListedGroup(group.group_id, group.protocol_type or "", group.state.value)
+        for group in broker.coordinator.groups()
+        if not wanted or group.state.value.lower() in wanted
+    )
+    reply(ListedGroups(listed))
+
+
+def delete_groups(broker: Broker, call: Call, message: DeleteGroupsRequest, reply: Reply) -> None:
+    results = tuple(DeletedGroup(name, broker.coordinator.delete(name)) for name in message.groups_names)
+    reply(DeletedGroups(results))

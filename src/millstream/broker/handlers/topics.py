@@ -1,0 +1,117 @@
+"""Topics made, deleted and grown: CreateTopics, DeleteTopics, CreatePartitions."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from kio.schema.create_partitions.v3.request import CreatePartitionsRequest, CreatePartitionsTopic
+from kio.schema.create_topics.v7.request import CreatableTopic, CreateTopicsRequest
+from kio.schema.delete_topics.v5.request import DeleteTopicsRequest
+from kio.schema.errors import ErrorCode
+
+from millstream.broker.broker import NODE_ID, Broker, Call, Reply
+from millstream.broker.handlers.cluster import DEFAULT_PARTITIONS
+from millstream.broker.protocol.answers.topics import (
+    CreatedPartitions,
+    CreatedTopic,
+    CreatedTopicConfig,
+    CreatedTopics,
+    DeletedTopics,
+    TopicResult,
+)
+from millstream.broker.topics.catalogue import TopicError
+from millstream.broker.topics.configs import TOPIC_CONFIGS, config_problem
+
+_SET_ON_TOPIC, _DEFAULT = 1, 5
+
+
+def create_topics(broker: Broker, call: Call, message: CreateTopicsRequest, reply: Reply) -> None:
+    named = Counter(topic.name for topic in message.topics)
+    results = []
+    for topic in message.topics:
+        try:
+            if named[topic.name] > 1:
+                raise TopicError(ErrorCode.invalid_request, f"Topic '{topic.name}' is named more than once.")
+            results.append(_create(broker, topic, validate_only=message.validate_only))
+        except TopicError as error:
+            results.append(CreatedTopic(topic.name, error.code, str(error)))
+    reply(CreatedTopics(tuple(results)))
+
+
+def _create(broker: Broker, asked: CreatableTopic, *, validate_only: bool) -> CreatedTopic:
+    partitions = _partition_count(asked)
+    configs = {}
+    for config in asked.configs:
+        problem = config_problem(config.name, config.value)
+        if problem or config.value is None:
+            raise TopicError(ErrorCode.invalid_config, problem or "")
+        configs[config.name] = config.value
+    topic_id = None
+    if validate_only:
+        broker.catalogue.check_new(asked.name, partitions)
+    else:
+        topic = broker.catalogue.create(asked.name, partitions, configs)
+        broker.partitions.add(topic)
+        topic_id = topic.topic_id
+    told = tuple(
+        CreatedTopicConfig(
+            name,
+            configs.get(name, config.default),
+            read_only=False,
+            config_source=_SET_ON_TOPIC if name in configs else _DEFAULT,
+        )
+        for name, config in TOPIC_CONFIGS.items()
+    )
+    return CreatedTopic(asked.name, topic_id=topic_id, num_partitions=partitions, replication_factor=1, configs=told)
+
+
+def _partition_count(asked: CreatableTopic) -> int:
+    if asked.assignments:
+        if asked.num_partitions != -1 or asked.replication_factor != -1:
+            text = "Both partition counts and a replica assignment are given; only one of them may be."
+            raise TopicError(ErrorCode.invalid_request, text)
+        indexes = sorted(each.partition_index for each in asked.assignments)
+        if indexes != list(range(len(indexes))) or any(each.broker_ids != (NODE_ID,) for each in asked.assignments):
+            text = f"Partitions must be numbered from 0, each with one replica on broker {NODE_ID}."
+            raise TopicError(ErrorCode.invalid_replica_assignment, text)
+        return len(indexes)
+    if asked.replication_factor not in {-1, 1}:
+        text = f"Replication factor {asked.replication_factor} is not possible with 1 broker."
+        raise TopicError(ErrorCode.invalid_replication_factor, text)
+    return DEFAULT_PARTITIONS if asked.num_partitions == -1 else asked.num_partitions
+
+
+def delete_topics(broker: Broker, call: Call, message: DeleteTopicsRequest, reply: Reply) -> None:
+    results = []
+    for name in message.topic_names:
+        topic = broker.catalogue.delete(name)
+        if topic is None:
+            results.append(TopicResult(name, ErrorCode.unknown_topic_or_partition, f"There is no topic '{name}'."))
+            continue
+        broker.partitions.remove(topic)
+        broker.coordinator.offsets.delete_topic(name)
+        results.append(TopicResult(name))
+    reply(DeletedTopics(tuple(results)))
+
+
+def create_partitions(broker: Broker, call: Call, message: CreatePartitionsRequest, reply: Reply) -> None:
+    results = []
+    for asked in message.topics:
+        try:
+            _grow(broker, asked, validate_only=message.validate_only)
+            results.append(TopicResult(asked.name))
+        except TopicError as error:
+            results.append(TopicResult(asked.name, error.code, str(error)))
+    reply(CreatedPartitions(tuple(results)))
+
+
+def _grow(broker: Broker, asked: CreatePartitionsTopic, *, validate_only: bool) -> None:
+    grown = broker.catalogue.check_growth(asked.name, asked.count)
+    known = broker.catalogue.get(asked.name)
+    if asked.assignments is not None and known is not None:
+        added = grown.partitions - known.partitions
+        if len(asked.assignments) != added or any(each.broker_ids != (NODE_ID,) for each in asked.assignments):
+            text = f"An assignment must name broker {NODE_ID} for each of the {added} new partitions."
+            raise TopicError(ErrorCode.invalid_replica_assignment, text)
+    if not validate_only:
+        broker.partitions.add(broker.catalogue.grow(asked.name, asked.count))

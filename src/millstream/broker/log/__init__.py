@@ -1,0 +1,1 @@
+"""Partition logs: append-only segments of opaque record batches, in files or in memory."""

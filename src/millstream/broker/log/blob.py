@@ -1,0 +1,137 @@
+"""Where a segment's bytes live: a file, or memory; and the folder that holds the segments of one partition."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+_SUFFIX = ".log"
+
+
+class Blob(Protocol):
+    """Bytes that grow at the end. A file's are safe from the end of the process as soon as `append` returns."""
+
+    @property
+    def size(self) -> int: ...
+
+    def append(self, parts: Sequence[bytes | memoryview]) -> None: ...
+
+    def read(self, position: int, size: int) -> bytes: ...
+
+    def truncate(self, size: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Folder(Protocol):
+    """The segments of one partition, each named by its base offset."""
+
+    def bases(self) -> list[int]: ...
+
+    def open(self, base_offset: int) -> Blob: ...
+
+    def remove(self, base_offset: int) -> None: ...
+
+    def destroy(self) -> None: ...
+
+
+class FileBlob:
+    """A file. A failed append leaves no trace of itself."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self.size = os.fstat(self._fd).st_size
+
+    def append(self, parts: Sequence[bytes | memoryview]) -> None:
+        """Write the parts one after another. Raises OSError (disk full, ...) with the file as it was before."""
+        expected = sum(map(len, parts))
+        try:
+            written = os.pwritev(self._fd, parts, self.size)
+            if written < expected:
+                rest = b"".join(parts)
+                while written < expected:
+                    written += os.pwrite(self._fd, memoryview(rest)[written:], self.size + written)
+        except OSError:
+            os.ftruncate(self._fd, self.size)
+            raise
+        self.size += expected
+
+    def read(self, position: int, size: int) -> bytes:
+        return os.pread(self._fd, size, position)
+
+    def truncate(self, size: int) -> None:
+        os.ftruncate(self._fd, size)
+        self.size = size
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class FileFolder:
+    """A folder of files named as Kafka names its segments: twenty digits of base offset, then `.log`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.mkdir(parents=True, exist_ok=True)
+
+    def bases(self) -> list[int]:
+        return sorted(int(file.stem) for file in self._path.glob(f"*{_SUFFIX}") if file.stem.isdigit())
+
+    def open(self, base_offset: int) -> FileBlob:
+        return FileBlob(self._file(base_offset))
+
+    def remove(self, base_offset: int) -> None:
+        self._file(base_offset).unlink(missing_ok=True)
+
+    def destroy(self) -> None:
+        """Remove the partition's files; a crash in the middle leaves a folder that no topic owns, removed on start."""
+        shutil.rmtree(self._path, ignore_errors=True)
+
+    def _file(self, base_offset: int) -> Path:
+        return self._path / f"{base_offset:020d}{_SUFFIX}"
+
+
+class MemoryBlob:
+    """The same, for as long as the process lives."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    @property
+    def size(self) -> int:
+        return len(self._bytes)
+
+    def append(self, parts: Sequence[bytes | memoryview]) -> None:
+        for part in parts:
+            self._bytes += part
+
+    def read(self, position: int, size: int) -> bytes:
+        return bytes(memoryview(self._bytes)[position : position + size])
+
+    def truncate(self, size: int) -> None:
+        del self._bytes[size:]
+
+    def close(self) -> None:
+        pass
+
+
+class MemoryFolder:
+    def __init__(self) -> None:
+        self._blobs: dict[int, MemoryBlob] = {}
+
+    def bases(self) -> list[int]:
+        return sorted(self._blobs)
+
+    def open(self, base_offset: int) -> MemoryBlob:
+        return self._blobs.setdefault(base_offset, MemoryBlob())
+
+    def remove(self, base_offset: int) -> None:
+        self._blobs.pop(base_offset, None)
+
+    def destroy(self) -> None:
+        self._blobs.clear()

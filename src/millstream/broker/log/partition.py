@@ -1,0 +1,192 @@
+"""The log of one partition: segments in order, offsets given out, batches read back.
+
+Nothing here knows requests or connections; the time is passed in. Leader epoch is always 0.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from kio.schema.errors import ErrorCode
+
+from millstream.broker.log.batch import BatchHeader, check_batch, stored_parts, with_append_time
+from millstream.broker.log.blob import Folder
+from millstream.broker.log.producers import Producers, Repeat
+from millstream.broker.log.records import first_at_or_after, has_null_key
+from millstream.broker.log.segment import Segment
+
+_log = logging.getLogger(__name__)
+
+LARGEST_SEGMENT_BYTES = 128 * 1024 * 1024
+"""Segments roll here even if the topic allows more, so that old data can be let go in small steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What a topic's configuration means to its logs."""
+
+    max_message_bytes: int = 1048588
+    segment_bytes: int = 1 << 30
+    append_time: bool = False
+    compacted: bool = False
+    timestamp_before_max_ms: int = 2**63 - 1
+    timestamp_after_max_ms: int = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    base_offset: int
+    append_time_ms: int = -1
+
+
+class RefusedError(Exception):
+    """A batch is not taken; `code` is what Kafka answers."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class PartitionLog:
+    """Batches by offset. Opening it repairs what a crash left: a torn or damaged end is cut off."""
+
+    def __init__(self, name: str, folder: Folder, settings: LogSettings, start_offset: int = 0) -> None:
+        self.name = name
+        self.settings = settings
+        self.producers = Producers()
+        self._folder = folder
+        self._segments: list[Segment] = []
+        self._recover(start_offset)
+        self.start_offset = max(start_offset, self._segments[0].base_offset)
+
+    @property
+    def end_offset(self) -> int:
+        return self._segments[-1].next_offset
+
+    @property
+    def size(self) -> int:
+        return sum(segment.size for segment in self._segments)
+
+    def append(self, records: bytes, now_ms: int) -> Appended:
+        """Check and write one batch from a producer; a repeat gets the offset that it has already.
+
+        Raises RefusedError for what Kafka refuses, InvalidBatchError for bytes that are no batch, and OSError if the
+        disk does not take it; the log is then as before.
+        """
+        header = check_batch(records)
+        self._check_limits(header, records, now_ms)
+        verdict = self.producers.check(header)
+        if isinstance(verdict, Repeat):
+            return Appended(verdict.base_offset, verdict.timestamp_ms if self.settings.append_time else -1)
+        if verdict is not None:
+            raise RefusedError(verdict, f"producer {header.producer_id} sent sequence {header.base_sequence}")
+        stored: bytes | bytearray = records
+        if self.settings.append_time:
+            stored = with_append_time(records, now_ms)
+            header = header._replace(max_timestamp=now_ms)
+        base_offset = self.end_offset
+        self._segment_for(len(records)).append(header, stored_parts(stored, base_offset), base_offset)
+        self.producers.remember(header, base_offset)
+        return Appended(base_offset, now_ms if self.settings.append_time else -1)
+
+    def read(self, offset: int, max_bytes: int, *, at_least_one: bool) -> bytes:
+        """Whole batches from the one that holds `offset` on, at most `max_bytes` of one segment.
+
+        With `at_least_one` the first batch is given even if it is larger. `offset` must not be outside the log.
+        """
+        index = max(bisect_right(self._segments, offset, key=lambda segment: segment.base_offset) - 1, 0)
+        for segment in self._segments[index:]:
+            found = segment.find(offset)
+            if found is None:
+                continue
+            position, header = found
+            size = segment.whole_batches(position, max_bytes)
+            if size == 0 and at_least_one:
+                size = header.size
+            return segment.blob.read(position, size)
+        return b""
+
+    def find_timestamp(self, timestamp_ms: int) -> tuple[int, int] | None:
+        """Offset and timestamp of the first record at `timestamp_ms` or later, or None."""
+        for segment in self._segments:
+            for position, header in segment.batches_reaching(timestamp_ms):
+                if header.next_offset <= self.start_offset:
+                    continue
+                batch = memoryview(segment.blob.read(position, header.size))
+                found = first_at_or_after(header, batch, timestamp_ms, self.start_offset)
+                if found is not None:
+                    return found
+        return None
+
+    def latest_timestamp(self) -> tuple[int, int] | None:
+        """Offset and timestamp of the first record with the latest timestamp of all, or None for an empty log."""
+        latest = max(segment.max_timestamp for segment in self._segments)
+        return self.find_timestamp(latest) if latest >= 0 else None
+
+    def delete_before(self, offset: int) -> None:
+        """Move the start of the log; segments that lie wholly before it are removed."""
+        self.start_offset = max(self.start_offset, offset)
+        while len(self._segments) > 1 and self._segments[0].next_offset <= self.start_offset:
+            gone = self._segments.pop(0)
+            gone.blob.close()
+            self._folder.remove(gone.base_offset)
+
+    def close(self) -> None:
+        for segment in self._segments:
+            segment.blob.close()
+
+    def destroy(self) -> None:
+        self.close()
+        self._folder.destroy()
+
+    def _check_limits(self, header: BatchHeader, records: bytes, now_ms: int) -> None:
+        settings = self.settings
+        if len(records) > settings.max_message_bytes:
+            text = f"a batch of {len(records)} bytes exceeds max.message.bytes={settings.max_message_bytes}"
+            raise RefusedError(ErrorCode.message_too_large, text)
+        if len(records) > settings.segment_bytes:
+            text = f"a batch of {len(records)} bytes exceeds segment.bytes={settings.segment_bytes}"
+            raise RefusedError(ErrorCode.record_list_too_large, text)
+        if header.transactional:
+            raise RefusedError(ErrorCode.invalid_txn_state, f"producer {header.producer_id} has no open transaction")
+        if not settings.append_time:
+            early = now_ms - header.base_timestamp > settings.timestamp_before_max_ms
+            late = header.max_timestamp - now_ms > settings.timestamp_after_max_ms
+            if early or late:
+                raise RefusedError(ErrorCode.invalid_timestamp, "timestamps are outside the topic's limits")
+        if settings.compacted and has_null_key(header, memoryview(records)):
+            raise RefusedError(ErrorCode.invalid_record, "a record for a compacted topic must have a key")
+
+    def _segment_for(self, size: int) -> Segment:
+        active = self._segments[-1]
+        if active.size and active.size + size > min(self.settings.segment_bytes, LARGEST_SEGMENT_BYTES):
+            active = Segment(active.next_offset, self._folder.open(active.next_offset))
+            self._segments.append(active)
+        return active
+
+    def _recover(self, start_offset: int) -> None:
+        expected: int | None = None
+        for base in self._folder.bases():
+            if expected is not None and base < expected:
+                _log.warning("%s: segment %d overlaps the one before it and is removed", self.name, base)
+                self._folder.remove(base)
+                continue
+            segment = Segment(base, self._folder.open(base))
+            cut = segment.recover(lambda header: self.producers.remember(header, header.base_offset))
+            self._segments.append(segment)
+            expected = segment.next_offset
+            if cut:
+                _log.warning("%s: cut %d damaged bytes off at offset %d", self.name, cut, segment.next_offset)
+                self._drop_after(base)
+                break
+        if not self._segments:
+            self._segments.append(Segment(start_offset, self._folder.open(start_offset)))
+
+    def _drop_after(self, base_offset: int) -> None:
+        """Segments after a damaged one are removed: a log has no holes that nobody accounts for."""
+        for base in self._folder.bases():
+            if base > base_offset:
+                _log.warning("%s: segment %d follows damaged data and is removed", self.name, base)
+                self._folder.remove(base)

@@ -1,0 +1,89 @@
+"""What a partition remembers of idempotent producers: the last five batches of each, to tell repeats from gaps.
+
+Pure. Rules: Kafka's ProducerStateManager and ProducerAppendInfo (KIP-98, KIP-360).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from kio.schema.errors import ErrorCode
+
+from millstream.broker.log.batch import NO_PRODUCER, BatchHeader
+
+CACHED_BATCHES = 5
+SEQUENCES = 2**31
+"""Sequence numbers run from 0 to 2^31 - 1 and then start again."""
+
+
+class WrittenBatch(NamedTuple):
+    first_sequence: int
+    last_sequence: int
+    base_offset: int
+    timestamp_ms: int
+
+
+@dataclass(slots=True)
+class Producer:
+    epoch: int
+    batches: deque[WrittenBatch] = field(default_factory=lambda: deque(maxlen=CACHED_BATCHES))
+    last_timestamp_ms: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """The batch is in the log already; the producer gets the answer that it missed."""
+
+    base_offset: int
+    timestamp_ms: int
+
+
+class Producers:
+    """The idempotent producers of one partition, by producer id.
+
+    >>> Producers().check(BatchHeader(0, 49, 0, 2, 0, 0, 0, 0, 0, 7, 0, 0, 1)) is None
+    True
+    """
+
+    def __init__(self) -> None:
+        self._producers: dict[int, Producer] = {}
+
+    def __len__(self) -> int:
+        return len(self._producers)
+
+    def check(self, header: BatchHeader) -> Repeat | ErrorCode | None:
+        """None if the batch is the producer's next one; else the repeat that it is, or Kafka's error."""
+        if header.producer_id == NO_PRODUCER:
+            return None
+        known = self._producers.get(header.producer_id)
+        if known is None:
+            return None
+        if header.producer_epoch < known.epoch:
+            return ErrorCode.invalid_producer_epoch
+        if header.producer_epoch > known.epoch:
+            return None if header.base_sequence == 0 else ErrorCode.out_of_order_sequence_number
+        last = _last_sequence(header)
+        for batch in known.batches:
+            if batch.first_sequence == header.base_sequence and batch.last_sequence == last:
+                return Repeat(batch.base_offset, batch.timestamp_ms)
+        if known.batches and header.base_sequence != (known.batches[-1].last_sequence + 1) % SEQUENCES:
+            return ErrorCode.out_of_order_sequence_number
+        return None
+
+    def remember(self, header: BatchHeader, base_offset: int) -> None:
+        """Take note of a batch that was written at `base_offset`."""
+        if header.producer_id == NO_PRODUCER or header.control:
+            return
+        known = self._producers.get(header.producer_id)
+        if known is None or header.producer_epoch > known.epoch:
+            known = self._producers[header.producer_id] = Producer(header.producer_epoch)
+        known.batches.append(
+            WrittenBatch(header.base_sequence, _last_sequence(header), base_offset, header.max_timestamp)
+        )
+        known.last_timestamp_ms = max(known.last_timestamp_ms, header.max_timestamp)
+
+
+def _last_sequence(header: BatchHeader) -> int:
+    return (header.base_sequence + header.last_offset_delta) % SEQUENCES

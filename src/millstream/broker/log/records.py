@@ -1,0 +1,102 @@
+"""The records inside a batch, for the few questions that a header cannot answer.
+
+Two need them: which record is the first at or after a timestamp, and whether a record for a compacted topic lacks its
+key. Only then is a batch decompressed (cramjam).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import cramjam
+
+from millstream.broker.log.batch import CODEC_MASK, HEADER_SIZE, LOG_APPEND_TIME, BatchHeader
+
+_XERIAL_MAGIC = b"\x82SNAPPY\x00"
+
+
+class UnreadableRecordsError(Exception):
+    """The records of a batch cannot be decompressed or parsed."""
+
+
+def first_at_or_after(
+    header: BatchHeader, batch: memoryview, timestamp_ms: int, from_offset: int
+) -> tuple[int, int] | None:
+    """Offset and timestamp of the first record with `timestamp_ms` or later, not before `from_offset`; or None."""
+    if header.attributes & LOG_APPEND_TIME:
+        if header.max_timestamp < timestamp_ms:
+            return None
+        return max(header.base_offset, from_offset), header.max_timestamp
+    for offset_delta, timestamp_delta, _ in _scan(header, batch):
+        stamp = header.base_timestamp + timestamp_delta
+        if stamp >= timestamp_ms and header.base_offset + offset_delta >= from_offset:
+            return header.base_offset + offset_delta, stamp
+    return None
+
+
+def has_null_key(header: BatchHeader, batch: memoryview) -> bool:
+    """Whether any record of the batch has no key."""
+    return any(key_size < 0 for _, _, key_size in _scan(header, batch))
+
+
+def _scan(header: BatchHeader, batch: memoryview) -> Iterator[tuple[int, int, int]]:
+    """(offset delta, timestamp delta, key length or -1) of each record."""
+    body = _decompressed(header.attributes & CODEC_MASK, batch[HEADER_SIZE : header.size])
+    position = 0
+    try:
+        for _ in range(header.record_count):
+            size, position = _varint(body, position)
+            end = position + size
+            timestamp_delta, position = _varint(body, position + 1)
+            offset_delta, position = _varint(body, position)
+            key_size, _ = _varint(body, position)
+            yield offset_delta, timestamp_delta, key_size
+            position = end
+    except IndexError as error:
+        raise UnreadableRecordsError("the records end in the middle of a record") from error
+
+
+def _varint(buffer: bytes | memoryview, position: int) -> tuple[int, int]:
+    byte = buffer[position]
+    position += 1
+    value = byte & 0x7F
+    shift = 7
+    while byte & 0x80:
+        byte = buffer[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+    return (value >> 1) ^ -(value & 1), position
+
+
+def _decompressed(codec: int, body: memoryview) -> bytes | memoryview:
+    if codec == 0:
+        return body
+    decompress = _CODECS.get(codec)
+    if decompress is None:
+        raise UnreadableRecordsError(f"compression codec {codec} is unknown")
+    try:
+        return decompress(bytes(body))
+    except (cramjam.DecompressionError, ValueError, IndexError) as error:
+        raise UnreadableRecordsError(f"the records cannot be decompressed: {error}") from error
+
+
+def _snappy(body: bytes) -> bytes:
+    """Raw snappy, or the framing of xerial's Java library (a magic, then blocks with their lengths)."""
+    if not body.startswith(_XERIAL_MAGIC):
+        return bytes(cramjam.snappy.decompress_raw(body))
+    position = 16
+    blocks = []
+    while position < len(body):
+        size = int.from_bytes(body[position : position + 4], "big")
+        blocks.append(bytes(cramjam.snappy.decompress_raw(body[position + 4 : position + 4 + size])))
+        position += 4 + size
+    return b"".join(blocks)
+
+
+_CODECS: dict[int, Callable[[bytes], bytes]] = {
+    1: lambda body: bytes(cramjam.gzip.decompress(body)),
+    2: _snappy,
+    3: lambda body: bytes(cramjam.lz4.decompress(body)),
+    4: lambda body: bytes(cramjam.zstd.decompress(body)),
+}

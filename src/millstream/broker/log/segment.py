@@ -1,0 +1,120 @@
+"""One segment: consecutive batches of a partition, with a sparse index by offset and by time.
+
+The index holds one entry per 4 KiB of batches; between two entries batch headers are read. It lives in memory and is
+rebuilt from the headers when a segment is opened, when every checksum is verified anyway.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+
+from millstream.broker.log.batch import HEADER_SIZE, BatchHeader, checksum_holds, read_header
+from millstream.broker.log.blob import Blob
+
+INDEX_INTERVAL_BYTES = 4096
+_SCAN_CHUNK = 4 * 1024 * 1024
+
+
+class Segment:
+    """Batches from `base_offset` on; `next_offset` is the first offset after them."""
+
+    def __init__(self, base_offset: int, blob: Blob) -> None:
+        self.base_offset = base_offset
+        self.next_offset = base_offset
+        self.max_timestamp = -1
+        self.blob = blob
+        self._offsets: list[int] = []
+        self._positions: list[int] = []
+        self._max_timestamps: list[int] = []
+        """The latest timestamp of all batches before the entry's: ascending, so that it can be searched."""
+
+    @property
+    def size(self) -> int:
+        return self.blob.size
+
+    def append(self, header: BatchHeader, parts: Sequence[bytes | memoryview], base_offset: int) -> None:
+        """Write one batch. `header` is the producer's, `base_offset` the log's. Raises OSError, changing nothing."""
+        position = self.blob.size
+        self.blob.append(parts)
+        self._register(header, base_offset, position)
+
+    def recover(self, on_batch: Callable[[BatchHeader], None]) -> int:
+        """Read every batch, cut off the first one that is torn or wrong and all that follow it; returns bytes cut."""
+        end = self.blob.size
+        position = 0
+        for header, start in self._intact_batches():
+            self._register(header, header.base_offset, start)
+            on_batch(header)
+            position = start + header.size
+        if position < end:
+            self.blob.truncate(position)
+        return end - position
+
+    def find(self, offset: int) -> tuple[int, BatchHeader] | None:
+        """Position and header of the batch that holds `offset`, or of the first one after it."""
+        if offset >= self.next_offset:
+            return None
+        entry = max(bisect_right(self._offsets, offset) - 1, 0)
+        for position, header in self._headers_from(self._positions[entry]):
+            if header.next_offset > offset:
+                return position, header
+        return None
+
+    def whole_batches(self, position: int, max_bytes: int) -> int:
+        """How many bytes from `position` on are whole batches and at most `max_bytes`; 0 if not even one fits."""
+        limit = position + max_bytes
+        if limit >= self.size:
+            return self.size - position
+        entry = bisect_right(self._positions, limit) - 1
+        end = max(self._positions[entry], position) if entry >= 0 else position
+        for start, header in self._headers_from(end):
+            if start + header.size > limit:
+                break
+            end = start + header.size
+        return end - position
+
+    def batches_reaching(self, timestamp_ms: int) -> Iterator[tuple[int, BatchHeader]]:
+        """Position and header of the batches whose latest record is at `timestamp_ms` or later, in order."""
+        if self.max_timestamp < timestamp_ms or not self._positions:
+            return
+        entry = max(bisect_left(self._max_timestamps, timestamp_ms) - 1, 0)
+        for position, header in self._headers_from(self._positions[entry]):
+            if header.max_timestamp >= timestamp_ms:
+                yield position, header
+
+    def _register(self, header: BatchHeader, base_offset: int, position: int) -> None:
+        if not self._positions or position - self._positions[-1] >= INDEX_INTERVAL_BYTES:
+            self._offsets.append(base_offset)
+            self._positions.append(position)
+            self._max_timestamps.append(self.max_timestamp)
+        self.next_offset = base_offset + header.last_offset_delta + 1
+        self.max_timestamp = max(self.max_timestamp, header.max_timestamp)
+
+    def _headers_from(self, position: int) -> Iterator[tuple[int, BatchHeader]]:
+        while position + HEADER_SIZE <= self.size:
+            header = read_header(self.blob.read(position, HEADER_SIZE))
+            yield position, header
+            position += header.size
+
+    def _intact_batches(self) -> Iterator[tuple[BatchHeader, int]]:
+        """Header and position of each batch until the first one that is not whole, not in order or not intact."""
+        end = self.blob.size
+        start = 0
+        chunk = memoryview(b"")
+        chunk_at = 0
+        expected = self.base_offset
+        while start + HEADER_SIZE <= end:
+            if start + HEADER_SIZE > chunk_at + len(chunk):
+                chunk, chunk_at = memoryview(self.blob.read(start, _SCAN_CHUNK)), start
+            header = read_header(chunk, start - chunk_at)
+            if header.size < HEADER_SIZE or start + header.size > end or header.magic != 2:
+                return
+            if start + header.size > chunk_at + len(chunk):
+                chunk, chunk_at = memoryview(self.blob.read(start, max(_SCAN_CHUNK, header.size))), start
+            in_order = header.base_offset >= expected and header.last_offset_delta >= 0
+            if not in_order or not checksum_holds(chunk, header, start - chunk_at):
+                return
+            yield header, start
+            expected = header.next_offset
+            start += header.size

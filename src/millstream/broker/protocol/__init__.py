@@ -1,0 +1,1 @@
+"""The Kafka wire protocol: framed bytes to requests, answers to framed bytes."""

@@ -1,0 +1,174 @@
+"""The server: asyncio around the broker's core. It listens, keeps time, and stops cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from millstream.broker.broker import Broker, Call
+from millstream.broker.connection import Connection
+from millstream.broker.dispatch import HANDLERS
+from millstream.broker.protocol.codec import Request
+from millstream.errors import BrokerStartError
+
+_USERS_CHECK_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where to listen (port 0 takes a free one) and where the data is (`None`: in memory).
+
+    `users` names a file on which every program that uses this broker holds a shared lock: the broker stops when nobody
+    does. Without it the broker runs until it is told to stop.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 9092
+    data: Path | None = None
+    users: Path | None = None
+
+
+def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
+    """Run a broker until SIGTERM or SIGINT; `ready` is called with HOST:PORT when it can be used.
+
+    Raises BrokerStartError if the port is in use, or the data folder is not readable or belongs to a running broker.
+    """
+    with _locked(settings.data):
+        try:
+            broker = Broker(settings.data, uuid.uuid4, _now_ms())
+        except (OSError, ValueError) as error:
+            raise BrokerStartError(f"The data folder {settings.data} cannot be used: {error}") from error
+        try:
+            asyncio.run(_Server(broker, settings).run(ready))
+        finally:
+            broker.close()
+
+
+class _Server:
+    def __init__(self, broker: Broker, settings: ServerSettings) -> None:
+        self._broker = broker
+        self._settings = settings
+        self._connections: set[Connection] = set()
+        self._stop = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+
+    async def run(self, ready: Callable[[str], None]) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        settings = self._settings
+        try:
+            server = await loop.create_server(self._connection, settings.host, settings.port, backlog=1024)
+        except OSError as error:
+            raise BrokerStartError(_listen_problem(settings, error)) from error
+        self._set_alarm()
+        host, port = server.sockets[0].getsockname()[:2]
+        ready(f"{host}:{port}")
+        with self._watched_users():
+            await self._stop.wait()
+        server.close()
+        for connection in list(self._connections):
+            connection.close()
+        await asyncio.sleep(0)
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def _connection(self) -> Connection:
+        return Connection(self._handle, self._connections.add, self._connections.discard)
+
+    def _handle(self, request: Request, connection: Connection, reply: Callable[[Any], None]) -> None:
+        host, port = connection.local_address
+        call = Call(
+            request.version, request.client_id, connection.peer_host, host, port, int(time.time() * 1000), _now_ms()
+        )
+        HANDLERS[request.api_key](self._broker, call, request.message, reply)
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        """Wake up for the next deadline of the core."""
+        deadline = self._broker.timers.next_deadline()
+        if self._alarm is not None:
+            if deadline is not None and abs(self._alarm.when() * 1000 - deadline) < 1:
+                return
+            self._alarm.cancel()
+            self._alarm = None
+        if deadline is not None:
+            self._alarm = asyncio.get_running_loop().call_at(deadline / 1000, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._broker.timers.fire(_now_ms())
+        self._set_alarm()
+
+    @contextlib.contextmanager
+    def _watched_users(self) -> Iterator[None]:
+        """Stop as soon as nobody holds the users file; the lock is kept until the process ends, so that nobody who
+        comes meanwhile believes the broker alive.
+        """
+        if self._settings.users is None:
+            yield
+            return
+        fd = os.open(self._settings.users, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        loop = asyncio.get_running_loop()
+        handle: asyncio.TimerHandle | None = None
+
+        def check() -> None:
+            nonlocal handle
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                handle = loop.call_later(_USERS_CHECK_S, check)
+            else:
+                self._stop.set()
+
+        handle = loop.call_later(_USERS_CHECK_S, check)
+        try:
+            yield
+        finally:
+            handle.cancel()
+
+
+def _now_ms() -> float:
+    """The event loop's own clock, in milliseconds."""
+    return time.monotonic() * 1000
+
+
+def _listen_problem(settings: ServerSettings, error: OSError) -> str:
+    where = f"{settings.host}:{settings.port}"
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {settings.port} is in use: no broker can listen on {where}. Stop what uses it, or name another port."
+        )
+    return f"No broker can listen on {where}: {error.strerror or error}."
+
+
+@contextlib.contextmanager
+def _locked(data: Path | None) -> Iterator[None]:
+    """Hold the data folder's lock: two brokers on one folder would destroy it."""
+    if data is None:
+        yield
+        return
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        fd = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise BrokerStartError(f"The data folder {data} cannot be used: {error.strerror or error}.") from error
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            text = f"Another broker runs on the data folder {data}. Use that one, or name another folder."
+            raise BrokerStartError(text) from error
+        yield
+    finally:
+        os.close(fd)

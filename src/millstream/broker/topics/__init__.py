@@ -1,0 +1,1 @@
+"""Topics: their names, configurations and partition counts, kept durably."""
