@@ -1,1 +1,62 @@
-"""Millstream: Kafka Streams for Python."""
+"""Millstream: Kafka Streams for Python.
+
+>>> import millstream as ms
+>>> app = ms.App("example")
+>>> app.stream("numbers", value=int).filter(lambda n: n > 0).to("positive")
+"""
+
+from millstream.app import App
+from millstream.dsl import (
+    GlobalTable,
+    GroupedStream,
+    Stream,
+    Table,
+    count,
+    first,
+    hopping,
+    key_value_store,
+    last,
+    max,  # noqa: A004 - the field's term, used as ms.max
+    mean,
+    min,  # noqa: A004
+    sum,  # noqa: A004
+    tumbling,
+)
+from millstream.engine import FailedRecord, Message, Processor, ProcessorContext, RecordMetadata
+from millstream.errors import MillstreamError, TopologyError
+from millstream.serde import BYTES, FLOAT64, INT32, INT64, STRING, JsonSerde, Record, Serde, Window, Windowed
+
+__all__ = [
+    "BYTES",
+    "FLOAT64",
+    "INT32",
+    "INT64",
+    "STRING",
+    "App",
+    "FailedRecord",
+    "GlobalTable",
+    "GroupedStream",
+    "JsonSerde",
+    "Message",
+    "MillstreamError",
+    "Processor",
+    "ProcessorContext",
+    "Record",
+    "RecordMetadata",
+    "Serde",
+    "Stream",
+    "Table",
+    "TopologyError",
+    "Window",
+    "Windowed",
+    "count",
+    "first",
+    "hopping",
+    "key_value_store",
+    "last",
+    "max",
+    "mean",
+    "min",
+    "sum",
+    "tumbling",
+]

@@ -1,4 +1,4 @@
-"""Internal topics and tasks of a topology, once the partition counts of the existing topics are known (O7-O9, N1-N3)."""
+"""Internal topics and tasks, once the partition counts of the existing topics are known (O7-O9, N1-N3)."""
 
 from __future__ import annotations
 
@@ -123,8 +123,8 @@ def _partition_counts(topology: Topology, counts: Mapping[str, int]) -> dict[str
             raise TopologyError(f"repartition topics feed one another in a circle: {', '.join(waiting)}")
         for name in ready:
             explicit = waiting.pop(name).partitions
-            known[name] = explicit or _adopted(name, groups, known) or max(
-                known[topic] for topic in writers[name].source_topics
+            known[name] = (
+                explicit or _adopted(name, groups, known) or max(known[topic] for topic in writers[name].source_topics)
             )
     for join, topics in groups:
         if len({known[topic] for topic in topics}) > 1:

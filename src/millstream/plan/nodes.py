@@ -191,5 +191,5 @@ class GlobalJoin(Node):
 class Process(Node):
     """A processor of the user's: `supplier` makes one for each task (rule P7)."""
 
-    supplier: Callable[[], Any]
+    supplier: Callable[..., Any]
     stores: tuple[str, ...]

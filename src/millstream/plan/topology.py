@@ -77,8 +77,10 @@ def build_topology(
     global_tables: Sequence[GlobalTable],
     repartition_topics: Mapping[str, RepartitionTopic],
 ) -> Topology:
-    """Validate, and cut into sub-topologies: components joined by edges and shared stores, numbered by their smallest
-    source's name (rule N18)."""
+    """Validate, and cut into sub-topologies.
+
+    These are the components joined by edges and shared stores, numbered by their smallest source's name (rule N18).
+    """
     _refuse_overlapping_sources(nodes)
     group_of = _components(nodes)
     used = {store for node in nodes for store in stores_of(node)}
@@ -87,9 +89,7 @@ def build_topology(
     for node in nodes:
         parts.setdefault(group_of[node.name], []).append(node)
     ordered = sorted(parts.values(), key=lambda part: min(n.name for n in part if isinstance(n, Source)))
-    subtopologies = tuple(
-        SubTopology(index, tuple(part), _stores_in(part, kept)) for index, part in enumerate(ordered)
-    )
+    subtopologies = tuple(SubTopology(index, tuple(part), _stores_in(part, kept)) for index, part in enumerate(ordered))
     return Topology(subtopologies, tuple(nodes), kept, tuple(global_tables), dict(repartition_topics))
 
 

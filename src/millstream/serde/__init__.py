@@ -3,6 +3,7 @@
 from millstream.serde.contract import Serde
 from millstream.serde.infer import serde_for
 from millstream.serde.json import JsonSerde
+from millstream.serde.record import Record
 from millstream.serde.scalars import BYTES, FLOAT64, INT32, INT64, STRING
 from millstream.serde.windowed import TimeWindowedSerde, Window, Windowed
 
@@ -13,6 +14,7 @@ __all__ = [
     "INT64",
     "STRING",
     "JsonSerde",
+    "Record",
     "Serde",
     "TimeWindowedSerde",
     "Window",

@@ -1,0 +1,23 @@
+"""What a program is written with."""
+
+from millstream.dsl.aggregates import count, first, last, max, mean, min, sum  # noqa: A004 - the field's terms
+from millstream.dsl.stores import key_value_store
+from millstream.dsl.stream import GlobalTable, GroupedStream, Stream, Table
+from millstream.dsl.windows import hopping, tumbling
+
+__all__ = [
+    "GlobalTable",
+    "GroupedStream",
+    "Stream",
+    "Table",
+    "count",
+    "first",
+    "hopping",
+    "key_value_store",
+    "last",
+    "max",
+    "mean",
+    "min",
+    "sum",
+    "tumbling",
+]

@@ -1,0 +1,110 @@
+"""Aggregations of a grouped stream: the store, the repartition topic where one is needed, the node (rules N8, W5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from millstream.dsl.aggregates import DeclaredAggregate
+from millstream.dsl.fields import declared_fields, reads_by_item, require_fields
+from millstream.dsl.handle import Handle, value_serde
+from millstream.errors import TopologyError
+from millstream.plan.aggregation import Aggregation, Column, Declared, Folded
+from millstream.plan.function import user_function
+from millstream.plan.nodes import Aggregate, Emit, StoreSpec
+from millstream.plan.site import CallSite
+from millstream.plan.windows import TimeWindows
+from millstream.serde import JsonSerde, Serde, TimeWindowedSerde
+
+
+@dataclass(frozen=True, slots=True)
+class Materialized:
+    """How an aggregation is kept and named, as given by the user."""
+
+    store: str | None
+    name: str | None
+    emit: Emit | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An aggregation, the serde of what its store holds, and the serde of its results."""
+
+    aggregation: Aggregation
+    stored: Serde[Any]
+    results: Serde[Any]
+
+
+def aggregated(
+    handle: Handle, group: str | None, windows: TimeWindows | None, kept: Kept, how: Materialized, site: CallSite
+) -> Handle:
+    """The table of aggregates: repartitions first where the key was changed (rule O4)."""
+    builder = handle.builder
+    kind = site.operator.upper() if site.operator == "reduce" else "AGGREGATE"
+    generated = None if how.store else builder.name(f"KSTREAM-{kind}-STATE-STORE")
+    store = how.store or generated or ""
+    node = builder.name(f"KSTREAM-{kind}", how.name)
+    if handle.key_changed:
+        handle = handle.repartitioned(group or store, site)
+    keys: Serde[Any] = handle.key
+    if windows is None:
+        builder.add_store(StoreSpec(store, "keyvalue", handle.key, kept.stored), site)
+    else:
+        retention = windows.size_ms + windows.grace_ms
+        builder.add_store(StoreSpec(store, "window", handle.key, kept.stored, retention_ms=retention), site)
+        keys = TimeWindowedSerde(handle.key, windows.size_ms)
+    added = Aggregate(
+        name=node,
+        parents=(handle.node,),
+        site=site,
+        store=store,
+        aggregation=kept.aggregation,
+        windows=windows,
+        emit=how.emit or builder.emit,
+    )
+    return handle.after(added, key=keys, value=kept.results, store=store)
+
+
+def declared(handle: Handle, result: Any, columns: Mapping[str, DeclaredAggregate], site: CallSite) -> Kept:
+    """Aggregates declared by name; their accumulators are kept as a JSON array."""
+    wrong = [name for name, column in columns.items() if not isinstance(column, DeclaredAggregate)]
+    if wrong:
+        raise TopologyError(f"{site}: {wrong[0]}= is not an aggregate; give ms.count(), ms.mean(field) and the like")
+    if not columns:
+        raise TopologyError(f"{site}: nothing to aggregate; give initializer= and aggregator=, or name=ms.count() ...")
+    if result is None:
+        result = msgspec.defstruct("Aggregated", [(name, Any) for name in columns], frozen=True)
+    known = declared_fields(result)
+    if known is None:
+        raise TopologyError(f"{site}: the result must be a record type (ms.Record or a dataclass), got {result!r}")
+    for name in columns:
+        if name not in known:
+            raise TopologyError(f"{site}: {result.__name__} has no field {name!r}; it has {', '.join(known)}")
+    of = handle.value.type
+    made = tuple(_column(of, name, column, site) for name, column in columns.items())
+    return Kept(Declared(result, made, reads_by_item(of)), JsonSerde(list[Any]), JsonSerde(result))
+
+
+def folded(
+    initializer: Callable[[], Any] | None, aggregator: Callable[..., Any] | None, value: Any, site: CallSite
+) -> Kept:
+    """An initializer and an aggregator of the user's."""
+    if initializer is None or aggregator is None:
+        raise TopologyError(f"{site}: initializer= and aggregator= go together")
+    if not callable(initializer):
+        raise TopologyError(f"{site}: initializer must be a function without arguments, got {initializer!r}")
+    fn = user_function(aggregator, site, values=2)
+    call = fn.call
+    by_key = call if fn.with_key else lambda _key, value, aggregate: call(value, aggregate)
+    serde = value_serde(value, aggregator)
+    return Kept(Folded(initializer, by_key), serde, serde)
+
+
+def _column(of: Any, name: str, column: DeclaredAggregate, site: CallSite) -> Column:
+    if isinstance(column.field, str):
+        require_fields(of, (column.field,), site)
+        return Column(name, column.kind, column.field)
+    return Column(name, column.kind, None if column.field is None else user_function(column.field, site))

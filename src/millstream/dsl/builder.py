@@ -1,0 +1,94 @@
+"""The plan under construction: hands out names, collects nodes and stores, and freezes them into a topology."""
+
+from __future__ import annotations
+
+import typing
+from typing import Any
+
+from millstream.errors import TopologyError
+from millstream.plan.nodes import Emit, GlobalTable, KeyPresent, Node, RepartitionTopic, Sink, Source, StoreSpec
+from millstream.plan.site import CallSite
+from millstream.plan.topology import Topology, build_topology
+from millstream.serde import Serde
+
+
+class Builder:
+    """Collects what the DSL's methods add. Names count up as Kafka Streams' do (rules N4-N18)."""
+
+    def __init__(self, emit: Emit) -> None:
+        self.emit = emit
+        self._index = 0
+        self._nodes: dict[str, Node] = {}
+        self._stores: dict[str, StoreSpec] = {}
+        self._global_tables: dict[str, GlobalTable] = {}
+        self._repartition_topics: dict[str, RepartitionTopic] = {}
+
+    def name(self, prefix: str, given: str | None = None) -> str:
+        """The next generated name; one that the user gave still burns its index."""
+        generated = f"{prefix}-{self._index:010d}"
+        self._index += 1
+        return given or generated
+
+    def add(self, node: Node) -> str:
+        if node.name in self._nodes:
+            raise TopologyError(
+                f"{node.site}: the name {node.name!r} is already used by {self._nodes[node.name].site}; "
+                "give another name="
+            )
+        self._nodes[node.name] = node
+        return node.name
+
+    def replace(self, node: Node) -> None:
+        """A node of the same name with more detail known, such as a table that turned out to need a store."""
+        self._nodes[node.name] = node
+
+    def node(self, name: str) -> Node:
+        return self._nodes[name]
+
+    def source_of(self, topic: str) -> Source | None:
+        """The source that already reads a topic, if any."""
+        found = (node for node in self._nodes.values() if isinstance(node, Source) and topic in node.topics)
+        return next(found, None)
+
+    def add_store(self, store: StoreSpec, site: CallSite) -> None:
+        of = store.key.type
+        if of is Any or getattr(typing.get_origin(of) or of, "__hash__", None) is None:
+            raise TopologyError(
+                f"{site}: the keys of store {store.name!r} have no declared type that can be compared "
+                f"({store.key.name}); declare the key's type, such as key=str or a ms.Record"
+            )
+        known = self._stores.setdefault(store.name, store)
+        if known != store:
+            raise TopologyError(f"{site}: there is already another store named {store.name!r}; give another store=")
+
+    def has_store(self, name: str) -> bool:
+        return name in self._stores
+
+    def add_global_table(self, table: GlobalTable) -> None:
+        if table.store.name in self._global_tables:
+            raise TopologyError(f"{table.site}: there is already a global table with the store {table.store.name!r}")
+        self._global_tables[table.store.name] = table
+
+    def repartition(
+        self, parent: str, name: str, serdes: tuple[Serde[Any], Serde[Any]], site: CallSite, *, partitions: int | None
+    ) -> str:
+        """Send a stream through the internal topic `<app>-<name>-repartition`; returns the node that reads it."""
+        key, value = serdes
+        sink, present, source = (self.name(f"KSTREAM-{kind}") for kind in ("SINK", "FILTER", "SOURCE"))
+        if name in self._repartition_topics:
+            raise TopologyError(f"{site}: there is already a repartition topic named {name!r}; give another name=")
+        self._repartition_topics[name] = RepartitionTopic(name, partitions)
+        self.add(KeyPresent(name=present, parents=(parent,), site=site))
+        self.add(Sink(name=sink, parents=(present,), site=site, topic=name, key=key, value=value, internal=True))
+        return self.add(Source(name=source, parents=(), site=site, topics=(name,), key=key, value=value, internal=True))
+
+    def topology(self) -> Topology:
+        """Validate and freeze what has been added so far."""
+        if not self._nodes:
+            raise TopologyError("the program has no stream or table; begin with app.stream(topic) or app.table(topic)")
+        return build_topology(
+            tuple(self._nodes.values()),
+            tuple(self._stores.values()),
+            tuple(self._global_tables.values()),
+            self._repartition_topics,
+        )

@@ -1,0 +1,62 @@
+"""Fields of records: which there are, of which type, and how they are read; composite keys made of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from millstream.errors import TopologyError
+from millstream.plan.site import CallSite
+
+
+def declared_fields(of: Any) -> dict[str, Any] | None:
+    """Field names and types of a record type; None for a type that declares none, such as dict.
+
+    >>> class Report(msgspec.Struct):
+    ...     cdn: str
+    >>> declared_fields(Report)
+    {'cdn': <class 'str'>}
+    """
+    if isinstance(of, type) and issubclass(of, msgspec.Struct):
+        hints = typing.get_type_hints(of)
+        return {field.name: hints.get(field.name, Any) for field in msgspec.structs.fields(of)}
+    if dataclasses.is_dataclass(of) and isinstance(of, type):
+        hints = typing.get_type_hints(of)
+        return {field.name: hints.get(field.name, Any) for field in dataclasses.fields(of)}
+    return None
+
+
+def require_fields(of: Any, names: tuple[str, ...], site: CallSite) -> dict[str, Any]:
+    """The types of the named fields; refuses names that a declared record type lacks."""
+    known = declared_fields(of)
+    if known is None:
+        return dict.fromkeys(names, Any)
+    for name in names:
+        if name not in known:
+            raise TopologyError(f"{site}: {of.__name__} has no field {name!r}; it has {', '.join(known)}")
+    return {name: known[name] for name in names}
+
+
+def reads_by_item(of: Any) -> bool:
+    """Whether a field is read as value["name"] and not as value.name."""
+    return declared_fields(of) is None
+
+
+def getter(of: Any, name: str) -> Callable[[Any], Any]:
+    return operator.itemgetter(name) if reads_by_item(of) else operator.attrgetter(name)
+
+
+def composite_key(of: Any, names: tuple[str, ...], types: dict[str, Any]) -> tuple[type, Callable[[Any], Any]]:
+    """A frozen record type for several key fields, and the function that makes it from a value."""
+    key_type = msgspec.defstruct("Key", [(name, types[name]) for name in names], frozen=True, order=True)
+    read = operator.itemgetter(*names) if reads_by_item(of) else operator.attrgetter(*names)
+
+    def key_of(value: Any) -> Any:
+        return key_type(*read(value))
+
+    return key_type, key_of

@@ -1,0 +1,50 @@
+"""A place in the plan, as streams, groups and tables hold it: the node, the serdes, whether the key was changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from millstream.dsl.builder import Builder
+from millstream.plan.function import UNKNOWN, declared_result
+from millstream.plan.nodes import Node
+from millstream.plan.site import CallSite
+from millstream.serde import STRING, JsonSerde, Serde, serde_for
+
+ANY_JSON: Serde[Any] = JsonSerde(Any)
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """`key_changed` says that records may no longer lie in the partition where their key belongs (rule O3).
+
+    `store` is the store of a table's rows, if it has one.
+    """
+
+    builder: Builder
+    node: str
+    key: Serde[Any]
+    value: Serde[Any]
+    key_changed: bool = False
+    store: str | None = None
+
+    def after(self, node: Node, **changes: Any) -> Handle:
+        """Add a node; the place behind it."""
+        return replace(self, node=self.builder.add(node), **changes)
+
+    def repartitioned(self, name: str, site: CallSite, *, partitions: int | None = None) -> Handle:
+        """The place behind an internal topic of that name."""
+        source = self.builder.repartition(self.node, name, (self.key, self.value), site, partitions=partitions)
+        return replace(self, node=source, key_changed=False)
+
+
+def value_serde(given: Any, fn: Any) -> Serde[Any]:
+    """The serde of new values: as given, else by what the function says it returns, else any JSON."""
+    declared = given if given is not None else declared_result(fn) if fn is not None else UNKNOWN
+    return ANY_JSON if declared in (UNKNOWN, Any) else serde_for(declared)
+
+
+def key_serde(given: Any, fn: Any) -> Serde[Any]:
+    """The serde of new keys: as given, else by what the function says it returns, else strings."""
+    declared = given if given is not None else declared_result(fn) if fn is not None else UNKNOWN
+    return STRING if declared in (UNKNOWN, Any) else serde_for(declared, key=True)

@@ -1,0 +1,68 @@
+"""Joins of a stream with a table and with a global table (rules J13-J15)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from millstream.dsl.handle import Handle, value_serde
+from millstream.errors import TopologyError
+from millstream.plan.function import user_function
+from millstream.plan.nodes import GlobalJoin, StoreSpec, TableJoin, TableSource
+from millstream.plan.site import call_site
+
+
+def table_joined(
+    handle: Handle, table: Handle, joiner: Callable[..., Any], result: Any, name: str | None, *, left: bool
+) -> Handle:
+    site = call_site("left_join" if left else "join")
+    fn = user_function(joiner, site, values=2)
+    if table.builder is not handle.builder:
+        raise TopologyError(f"{site}: the stream and the table belong to different apps")
+    if table.key.name != handle.key.name:
+        raise TopologyError(
+            f"{site}: the stream's keys are {handle.key.name} and the table's {table.key.name}; "
+            "use select_key, or declare the same key type on both sides"
+        )
+    store = materialized(table)
+    if handle.key_changed:
+        handle = handle.repartitioned(name or handle.node, site)
+    node = handle.builder.name("KSTREAM-LEFTJOIN" if left else "KSTREAM-JOIN", name)
+    added = TableJoin(name=node, parents=(handle.node,), site=site, store=store, joiner=fn, left=left)
+    return handle.after(added, value=value_serde(result, joiner))
+
+
+def global_joined(
+    handle: Handle,
+    store: str,
+    functions: tuple[Callable[..., Any], Callable[..., Any]],
+    result: Any,
+    name: str | None,
+    *,
+    left: bool,
+) -> Handle:
+    site = call_site("left_join" if left else "join")
+    key, joiner = functions
+    node = handle.builder.name("KSTREAM-LEFTJOIN", name)
+    added = GlobalJoin(
+        name=node,
+        parents=(handle.node,),
+        site=site,
+        store=store,
+        key=user_function(key, site),
+        joiner=user_function(joiner, site, values=2),
+        left=left,
+    )
+    return handle.after(added, value=value_serde(result, joiner))
+
+
+def materialized(table: Handle) -> str:
+    """The store of a table's rows; a source table gets one when it is first needed (rule K2)."""
+    assert table.store is not None  # every table reserves a store's name
+    node = table.builder.node(table.node)
+    if isinstance(node, TableSource) and node.store is None:
+        table.builder.add_store(StoreSpec(table.store, "keyvalue", table.key, table.value), node.site)
+        table.builder.replace(
+            TableSource(name=node.name, parents=node.parents, site=node.site, store=table.store, emit=node.emit)
+        )
+    return table.store

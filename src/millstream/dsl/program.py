@@ -1,0 +1,152 @@
+"""Where a program begins: streams and tables of topics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+from millstream.dsl.builder import Builder
+from millstream.dsl.handle import ANY_JSON, Handle
+from millstream.dsl.stream import GlobalTable as GlobalTableHandle
+from millstream.dsl.stream import Stream, Table
+from millstream.errors import TopologyError
+from millstream.plan.function import positional_parameters
+from millstream.plan.nodes import Emit, Extractor, GlobalTable, Source, StoreSpec, TableSource
+from millstream.plan.site import CallSite, call_site
+from millstream.plan.topology import Topology
+from millstream.serde import serde_for
+
+V = TypeVar("V")
+
+
+class Program:
+    """Collects a topology: Kafka Streams' `StreamsBuilder`. `emit` is the default for tables and aggregations.
+
+    `"every"` passes on each update, `"latest"` the last update of each key in a round of processing.
+    """
+
+    def __init__(self, *, emit: Emit = "latest") -> None:
+        if emit not in ("every", "latest"):
+            raise TopologyError(f'emit must be "every" or "latest", got {emit!r}')
+        self._builder = Builder(emit)
+
+    @overload
+    def stream(
+        self,
+        *topics: str,
+        value: type[V],
+        key: Any = str,
+        time: Callable[..., int] | None = None,
+        name: str | None = None,
+    ) -> Stream[str, V]: ...
+    @overload
+    def stream(
+        self,
+        *topics: str,
+        value: Any = None,
+        key: Any = str,
+        time: Callable[..., int] | None = None,
+        name: str | None = None,
+    ) -> Stream[Any, Any]: ...
+    def stream(
+        self,
+        *topics: str,
+        value: Any = None,
+        key: Any = str,
+        time: Callable[..., int] | None = None,
+        name: str | None = None,
+    ) -> Stream[Any, Any]:
+        """The records of one or more topics. `key` and `value` are types or serdes; values are any JSON by default.
+
+        `time` takes the timestamp from the value, or from (key, value), in ms since the epoch; without it the record's
+        own timestamp counts. Records with a negative one are dropped (rule T3).
+        """
+        site = call_site("stream")
+        if not topics or not all(isinstance(topic, str) and topic for topic in topics):
+            raise TopologyError(f"{site}: give one or more names of topics, got {topics!r}")
+        node = self._builder.name("KSTREAM-SOURCE", name)
+        source = Source(
+            name=node,
+            parents=(),
+            site=site,
+            topics=topics,
+            key=serde_for(key, key=True),
+            value=ANY_JSON if value is None else serde_for(value),
+            extractor=_extractor(time, site),
+        )
+        return Stream(self._source(source))
+
+    def table(
+        self, topic: str, *, value: Any = None, key: Any = str, store: str | None = None, emit: Emit | None = None
+    ) -> Table[Any, Any]:
+        """A topic as a table: the latest value of each key; a null value deletes the row (rule K1)."""
+        site = call_site("table")
+        generated = None if store else self._builder.name(f"{topic}-STATE-STORE")
+        source = Source(
+            name=self._builder.name("KSTREAM-SOURCE"),
+            parents=(),
+            site=site,
+            topics=(topic,),
+            key=serde_for(key, key=True),
+            value=ANY_JSON if value is None else serde_for(value),
+        )
+        handle = self._source(source)
+        node = TableSource(
+            name=self._builder.name("KTABLE-SOURCE"),
+            parents=(handle.node,),
+            site=site,
+            store=store,
+            emit=emit or self._builder.emit,
+        )
+        if store:
+            self._builder.add_store(StoreSpec(store, "keyvalue", source.key, source.value), site)
+        return Table(handle.after(node, store=store or generated))
+
+    def global_table(
+        self, topic: str, *, value: Any = None, key: Any = str, store: str | None = None
+    ) -> GlobalTableHandle[Any, Any]:
+        """A topic as a table that every worker holds whole, all partitions, complete before anything is processed."""
+        site = call_site("global_table")
+        name = store or self._builder.name(f"{topic}-STATE-STORE")
+        self._builder.name("KSTREAM-SOURCE")
+        node = self._builder.name("KTABLE-SOURCE")
+        keys, values = serde_for(key, key=True), ANY_JSON if value is None else serde_for(value)
+        self._builder.add_global_table(GlobalTable(topic, StoreSpec(name, "keyvalue", keys, values), node, site))
+        return GlobalTableHandle(name)
+
+    def topology(self) -> Topology:
+        """Validate the program and freeze it."""
+        return self._builder.topology()
+
+    def _source(self, source: Source) -> Handle:
+        """A topic that is read in several places is one source, if it is read alike."""
+        known = self._builder.source_of(source.topics[0])
+        if known is not None and known.topics == source.topics:
+            if (known.key.name, known.value.name, known.extractor) != (
+                source.key.name,
+                source.value.name,
+                source.extractor,
+            ):
+                raise TopologyError(
+                    f"{source.site}: {known.site} reads the same topic with other types; use the same ones"
+                )
+            return Handle(self._builder, known.name, known.key, known.value)
+        return Handle(self._builder, self._builder.add(source), source.key, source.value)
+
+
+def _extractor(time: Callable[..., int] | None, site: CallSite) -> Extractor | None:
+    """Rule T2: a function of the value, of (key, value), or of (key, value, recorded timestamp, partition time)."""
+    if time is None:
+        return None
+    match positional_parameters(time):
+        case None | 1:
+            return lambda _key, value, _recorded, _partition_time: time(value)
+        case 2:
+            return lambda key, value, _recorded, _partition_time: time(key, value)
+        case 4:
+            return time
+        case count:
+            raise TopologyError(
+                f"{site}: time= takes (value), (key, value) or (key, value, recorded, partition_time), "
+                f"not {count} arguments"
+            )

@@ -1,0 +1,137 @@
+"""Steps of one record at a time: from a handle and the user's function to a node and the handle after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from millstream.dsl.handle import Handle, key_serde, value_serde
+from millstream.errors import TopologyError
+from millstream.plan.function import user_function
+from millstream.plan.nodes import (
+    Filter,
+    FlatMap,
+    FlatMapValues,
+    Map,
+    MapValues,
+    Merge,
+    Peek,
+    Process,
+    SelectKey,
+    Sink,
+    StoreSpec,
+)
+from millstream.plan.site import call_site
+from millstream.serde import serde_for
+
+
+def filtered(handle: Handle, predicate: Callable[..., object], name: str | None, *, negated: bool) -> Handle:
+    site = call_site("filter_not" if negated else "filter")
+    fn = user_function(predicate, site)
+    node = handle.builder.name("KSTREAM-FILTER", name)
+    return handle.after(Filter(name=node, parents=(handle.node,), site=site, predicate=fn, negated=negated))
+
+
+def mapped_values(handle: Handle, mapper: Callable[..., Any], value: Any, name: str | None) -> Handle:
+    site = call_site("map_values")
+    fn = user_function(mapper, site)
+    node = handle.builder.name("KSTREAM-MAPVALUES", name)
+    added = MapValues(name=node, parents=(handle.node,), site=site, mapper=fn)
+    return handle.after(added, value=value_serde(value, mapper))
+
+
+def flat_mapped_values(handle: Handle, mapper: Callable[..., Any], value: Any, name: str | None) -> Handle:
+    site = call_site("flat_map_values")
+    fn = user_function(mapper, site)
+    node = handle.builder.name("KSTREAM-FLATMAPVALUES", name)
+    added = FlatMapValues(name=node, parents=(handle.node,), site=site, mapper=fn)
+    return handle.after(added, value=value_serde(value, None))
+
+
+def mapped(handle: Handle, mapper: Callable[..., Any], serdes: tuple[Any, Any], name: str | None) -> Handle:
+    site = call_site("map")
+    fn = user_function(mapper, site)
+    node = handle.builder.name("KSTREAM-MAP", name)
+    return _rekeyed(handle, Map(name=node, parents=(handle.node,), site=site, mapper=fn), serdes)
+
+
+def flat_mapped(handle: Handle, mapper: Callable[..., Any], serdes: tuple[Any, Any], name: str | None) -> Handle:
+    site = call_site("flat_map")
+    fn = user_function(mapper, site)
+    node = handle.builder.name("KSTREAM-FLATMAP", name)
+    return _rekeyed(handle, FlatMap(name=node, parents=(handle.node,), site=site, mapper=fn), serdes)
+
+
+def key_selected(handle: Handle, mapper: Callable[..., Any], key: Any, name: str | None) -> Handle:
+    site = call_site("select_key")
+    fn = user_function(mapper, site)
+    node = handle.builder.name("KSTREAM-KEY-SELECT", name)
+    added = SelectKey(name=node, parents=(handle.node,), site=site, mapper=fn)
+    return handle.after(added, key=key_serde(key, mapper), key_changed=True)
+
+
+def peeked(handle: Handle, action: Callable[..., object], name: str | None, *, last: bool) -> Handle:
+    site = call_site("foreach" if last else "peek")
+    fn = user_function(action, site)
+    node = handle.builder.name("KSTREAM-FOREACH" if last else "KSTREAM-PEEK", name)
+    return handle.after(Peek(name=node, parents=(handle.node,), site=site, action=fn))
+
+
+def merged(handle: Handle, other: Handle, name: str | None) -> Handle:
+    site = call_site("merge")
+    node = handle.builder.name("KSTREAM-MERGE", name)
+    if handle.builder is not other.builder:
+        raise TopologyError(f"{site}: the streams belong to different apps")
+    if (handle.key.name, handle.value.name) != (other.key.name, other.value.name):
+        raise TopologyError(
+            f"{site}: the streams have different serdes, ({handle.key.name}, {handle.value.name}) and "
+            f"({other.key.name}, {other.value.name}); bring both to one type with map_values or select_key"
+        )
+    added = Merge(name=node, parents=(handle.node, other.node), site=site)
+    return handle.after(added, key_changed=handle.key_changed or other.key_changed)
+
+
+def processed(
+    handle: Handle, supplier: Any, stores: Sequence[StoreSpec | str], serdes: tuple[Any, Any], name: str | None
+) -> Handle:
+    site = call_site("process")
+    if not callable(supplier):
+        raise TopologyError(f"{site}: expected a processor class or a function that makes one, got {supplier!r}")
+    builder = handle.builder
+    for store in stores:
+        if isinstance(store, StoreSpec):
+            builder.add_store(store, site)
+        elif not builder.has_store(store):
+            raise TopologyError(f"{site}: there is no store named {store!r}; declare it with ms.key_value_store")
+    names = tuple(store.name if isinstance(store, StoreSpec) else store for store in stores)
+    node = builder.name("KSTREAM-PROCESSOR", name)
+    key, value = serdes
+    return handle.after(
+        Process(name=node, parents=(handle.node,), site=site, supplier=supplier, stores=names),
+        key=handle.key if key is None else serde_for(key, key=True),
+        value=value_serde(value, None),
+        key_changed=True,
+    )
+
+
+def sunk(handle: Handle, topic: str, serdes: tuple[Any, Any], name: str | None) -> None:
+    site = call_site("to")
+    if not isinstance(topic, str) or not topic:
+        raise TopologyError(f"{site}: expected a topic's name, got {topic!r}")
+    key, value = serdes
+    handle.after(
+        Sink(
+            name=handle.builder.name("KSTREAM-SINK", name),
+            parents=(handle.node,),
+            site=site,
+            topic=topic,
+            key=handle.key if key is None else serde_for(key, key=True),
+            value=handle.value if value is None else serde_for(value),
+        )
+    )
+
+
+def _rekeyed(handle: Handle, node: Map | FlatMap, serdes: tuple[Any, Any]) -> Handle:
+    # what a pair is made of cannot be told from the function's annotation
+    key, value = serdes
+    return handle.after(node, key=key_serde(key, None), value=value_serde(value, None), key_changed=True)

@@ -1,0 +1,345 @@
+"""Streams, groups and tables: the forms that data has in a program. They lead into one another, so they stand together.
+
+A function given to an operator takes the value; one that declares two parameters gets (key, value). Each method adds an
+operator to the program and returns what comes after it. `name` names the operator; `key`, `value` and `result` are the
+types or serdes of what the operator makes, where they can't be told from the function's annotations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, TypeVar, overload
+
+from millstream.dsl import steps
+from millstream.dsl.aggregates import DeclaredAggregate
+from millstream.dsl.aggregation import Kept, Materialized, aggregated, declared, folded
+from millstream.dsl.grouping import grouped
+from millstream.dsl.handle import Handle
+from millstream.dsl.joins import global_joined, table_joined
+from millstream.errors import TopologyError
+from millstream.plan.aggregation import Counted, Reduced
+from millstream.plan.function import user_function
+from millstream.plan.nodes import Emit, StoreSpec, ToStream
+from millstream.plan.site import call_site
+from millstream.plan.windows import TimeWindows
+from millstream.serde import INT64, Windowed
+
+K = TypeVar("K")
+V = TypeVar("V")
+K2 = TypeVar("K2")
+V2 = TypeVar("V2")
+W = TypeVar("W")
+
+
+class Stream(Generic[K, V]):
+    """An unbounded sequence of records, as Kafka Streams' `KStream`."""
+
+    def __init__(self, handle: Handle) -> None:
+        self.handle = handle
+
+    # --- one record at a time
+
+    @overload
+    def filter(self, predicate: Callable[[V], object], *, name: str | None = None) -> Stream[K, V]: ...
+    @overload
+    def filter(self, predicate: Callable[[K, V], object], *, name: str | None = None) -> Stream[K, V]: ...
+    def filter(self, predicate: Callable[..., object], *, name: str | None = None) -> Stream[K, V]:
+        """Keep the records for which the predicate holds."""
+        return Stream(steps.filtered(self.handle, predicate, name, negated=False))
+
+    @overload
+    def filter_not(self, predicate: Callable[[V], object], *, name: str | None = None) -> Stream[K, V]: ...
+    @overload
+    def filter_not(self, predicate: Callable[[K, V], object], *, name: str | None = None) -> Stream[K, V]: ...
+    def filter_not(self, predicate: Callable[..., object], *, name: str | None = None) -> Stream[K, V]:
+        """Keep the records for which the predicate does not hold."""
+        return Stream(steps.filtered(self.handle, predicate, name, negated=True))
+
+    @overload
+    def map_values(self, mapper: Callable[[V], V2], *, value: Any = None, name: str | None = None) -> Stream[K, V2]: ...
+    @overload
+    def map_values(
+        self, mapper: Callable[[K, V], V2], *, value: Any = None, name: str | None = None
+    ) -> Stream[K, V2]: ...
+    def map_values(self, mapper: Callable[..., Any], *, value: Any = None, name: str | None = None) -> Stream[K, Any]:
+        """A new value for each record; the key stays."""
+        return Stream(steps.mapped_values(self.handle, mapper, value, name))
+
+    def map(
+        self, mapper: Callable[[K, V], tuple[K2, V2]], *, key: Any = None, value: Any = None, name: str | None = None
+    ) -> Stream[K2, V2]:
+        """A new (key, value) for each record."""
+        return Stream(steps.mapped(self.handle, mapper, (key, value), name))
+
+    @overload
+    def select_key(self, mapper: Callable[[V], K2], *, key: Any = None, name: str | None = None) -> Stream[K2, V]: ...
+    @overload
+    def select_key(
+        self, mapper: Callable[[K, V], K2], *, key: Any = None, name: str | None = None
+    ) -> Stream[K2, V]: ...
+    def select_key(self, mapper: Callable[..., Any], *, key: Any = None, name: str | None = None) -> Stream[Any, V]:
+        """A new key for each record; the value stays. Keys are strings unless declared otherwise."""
+        return Stream(steps.key_selected(self.handle, mapper, key, name))
+
+    def flat_map(
+        self,
+        mapper: Callable[[K, V], Iterable[tuple[K2, V2]]],
+        *,
+        key: Any = None,
+        value: Any = None,
+        name: str | None = None,
+    ) -> Stream[K2, V2]:
+        """Any number of (key, value) pairs for each record, in the order in which the function gives them."""
+        return Stream(steps.flat_mapped(self.handle, mapper, (key, value), name))
+
+    @overload
+    def flat_map_values(
+        self, mapper: Callable[[V], Iterable[V2]], *, value: Any = None, name: str | None = None
+    ) -> Stream[K, V2]: ...
+    @overload
+    def flat_map_values(
+        self, mapper: Callable[[K, V], Iterable[V2]], *, value: Any = None, name: str | None = None
+    ) -> Stream[K, V2]: ...
+    def flat_map_values(
+        self, mapper: Callable[..., Iterable[Any]], *, value: Any = None, name: str | None = None
+    ) -> Stream[K, Any]:
+        """Any number of values for each record; the key stays."""
+        return Stream(steps.flat_mapped_values(self.handle, mapper, value, name))
+
+    @overload
+    def peek(self, action: Callable[[V], object], *, name: str | None = None) -> Stream[K, V]: ...
+    @overload
+    def peek(self, action: Callable[[K, V], object], *, name: str | None = None) -> Stream[K, V]: ...
+    def peek(self, action: Callable[..., object], *, name: str | None = None) -> Stream[K, V]:
+        """Call an action for each record and pass the record on."""
+        return Stream(steps.peeked(self.handle, action, name, last=False))
+
+    @overload
+    def foreach(self, action: Callable[[V], object], *, name: str | None = None) -> None: ...
+    @overload
+    def foreach(self, action: Callable[[K, V], object], *, name: str | None = None) -> None: ...
+    def foreach(self, action: Callable[..., object], *, name: str | None = None) -> None:
+        """Call an action for each record; the stream ends here."""
+        steps.peeked(self.handle, action, name, last=True)
+
+    def merge(self, other: Stream[K, V], *, name: str | None = None) -> Stream[K, V]:
+        """The records of both streams; nothing is said about the order between them."""
+        return Stream(steps.merged(self.handle, other.handle, name))
+
+    def process(
+        self,
+        supplier: Callable[[], Any],
+        *,
+        stores: Sequence[StoreSpec | str] = (),
+        key: Any = None,
+        value: Any = None,
+        name: str | None = None,
+    ) -> Stream[Any, Any]:
+        """Records through a processor: an object with `process(record)`, made once for each task by `supplier`.
+
+        `stores` are the stores that it sees (rule P7). Keys keep their serde unless `key` is given.
+        """
+        return Stream(steps.processed(self.handle, supplier, stores, (key, value), name))
+
+    # --- groups and joins
+
+    @overload
+    def group_by(self, *keys: str, key: Any = None, name: str | None = None) -> GroupedStream[Any, V]: ...
+    @overload
+    def group_by(
+        self, keys: Callable[[V], K2], /, *, key: Any = None, name: str | None = None
+    ) -> GroupedStream[K2, V]: ...
+    @overload
+    def group_by(
+        self, keys: Callable[[K, V], K2], /, *, key: Any = None, name: str | None = None
+    ) -> GroupedStream[K2, V]: ...
+    def group_by(self, *keys: Any, key: Any = None, name: str | None = None) -> GroupedStream[Any, V]:
+        """Group by fields of the value, or by what a function makes of it; an aggregation follows.
+
+        Several fields make a composite key: a JSON object on the wire, a frozen record in Python. Records go through a
+        repartition topic, so that all of one key meet in one task. `name` names that topic.
+        """
+        return GroupedStream(grouped(self.handle, keys, key), name)
+
+    def group_by_key(self, *, name: str | None = None) -> GroupedStream[K, V]:
+        """Group by the key that records have."""
+        return GroupedStream(self.handle, name)
+
+    @overload
+    def join(
+        self, other: Table[K, W], value: Callable[[V, W], V2], *, result: Any = None, name: str | None = None
+    ) -> Stream[K, V2]: ...
+    @overload
+    def join(
+        self,
+        other: Table[K, W],
+        value: Callable[[K, V, W], V2],
+        *,
+        result: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    @overload
+    def join(
+        self,
+        other: GlobalTable[Any, W],
+        value: Callable[[V, W], V2],
+        *,
+        key: Callable[[K, V], Any] | Callable[[V], Any],
+        result: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    def join(
+        self,
+        other: Table[Any, W] | GlobalTable[Any, W],
+        value: Callable[..., Any],
+        *,
+        key: Callable[..., Any] | None = None,
+        result: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, Any]:
+        """Each record with the row that the table holds for it at that moment; without a row, nothing (rule J14).
+
+        `value` makes the new value of (value, row), or of (key, value, row). With a global table `key` names the row to
+        look up (rule J15).
+        """
+        return self._join(other, (value, key), result, name, left=False)
+
+    @overload
+    def left_join(
+        self, other: Table[K, W], value: Callable[[V, W | None], V2], *, result: Any = None, name: str | None = None
+    ) -> Stream[K, V2]: ...
+    @overload
+    def left_join(
+        self,
+        other: GlobalTable[Any, W],
+        value: Callable[[V, W | None], V2],
+        *,
+        key: Callable[[K, V], Any] | Callable[[V], Any],
+        result: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    def left_join(
+        self,
+        other: Table[Any, W] | GlobalTable[Any, W],
+        value: Callable[..., Any],
+        *,
+        key: Callable[..., Any] | None = None,
+        result: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, Any]:
+        """As `join`, but a record without a row is joined with None."""
+        return self._join(other, (value, key), result, name, left=True)
+
+    def _join(
+        self,
+        other: Table[Any, Any] | GlobalTable[Any, Any],
+        functions: tuple[Callable[..., Any], Callable[..., Any] | None],
+        result: Any,
+        name: str | None,
+        *,
+        left: bool,
+    ) -> Stream[K, Any]:
+        joiner, key = functions
+        site = call_site("left_join" if left else "join")
+        match other, key:
+            case Table(), None:
+                return Stream(table_joined(self.handle, other.handle, joiner, result, name, left=left))
+            case Table(), _:
+                raise TopologyError(f"{site}: key= is for global tables; a table is joined on the stream's own key")
+            case GlobalTable(), None:
+                raise TopologyError(f"{site}: a global table needs key=, the function that names the row to look up")
+            case GlobalTable(store=str(store)), _:
+                return Stream(global_joined(self.handle, store, (key, joiner), result, name, left=left))
+            case _:
+                raise TopologyError(f"{site}: expected a table or a global table, got {type(other).__name__}")
+
+    # --- topics
+
+    def to(self, topic: str, *, key: Any = None, value: Any = None, name: str | None = None) -> None:
+        """Write the records to a topic, with the stream's serdes unless others are given."""
+        steps.sunk(self.handle, topic, (key, value), name)
+
+    def repartition(self, *, name: str, partitions: int | None = None) -> Stream[K, V]:
+        """Send the records through the internal topic `<app>-<name>-repartition`, partitioned by their key."""
+        return Stream(self.handle.repartitioned(name, call_site("repartition"), partitions=partitions))
+
+
+class GroupedStream(Generic[K, V]):
+    """A stream's records by key, ready to be aggregated: `KGroupedStream`."""
+
+    def __init__(self, handle: Handle, name: str | None, windows: TimeWindows | None = None) -> None:
+        self.handle = handle
+        self._name = name
+        self._windows = windows
+
+    def windowed_by(self, windows: TimeWindows) -> GroupedStream[Windowed[K], V]:
+        """Aggregate by key and window of event time; results have `Windowed` keys."""
+        site = call_site("windowed_by")
+        if not isinstance(windows, TimeWindows):
+            raise TopologyError(f"{site}: expected windows such as ms.tumbling('10s'), got {windows!r}")
+        return GroupedStream(self.handle, self._name, windows)
+
+    def count(self, *, store: str | None = None, name: str | None = None, emit: Emit | None = None) -> Table[K, int]:
+        """The number of records of each key. Values must not be null (rule A1; in windows they may be, W2)."""
+        return self._aggregated("count", Kept(Counted(), INT64, INT64), Materialized(store, name, emit))
+
+    def reduce(
+        self,
+        reducer: Callable[[V, V], V],
+        *,
+        store: str | None = None,
+        name: str | None = None,
+        emit: Emit | None = None,
+    ) -> Table[K, V]:
+        """The first value of each key, then reducer(aggregate, value) (rule A2)."""
+        fn = user_function(reducer, call_site("reduce"), values=2)
+        kept = Kept(Reduced(fn.call), self.handle.value, self.handle.value)
+        return self._aggregated("reduce", kept, Materialized(store, name, emit))
+
+    def aggregate(
+        self,
+        result: Callable[..., V2] | None = None,
+        *,
+        initializer: Callable[[], V2] | None = None,
+        aggregator: Callable[[K, V, V2], V2] | None = None,
+        value: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+        emit: Emit | None = None,
+        **columns: DeclaredAggregate,
+    ) -> Table[K, V2]:
+        """Declared aggregates, `aggregate(Quality, reports=ms.count(), bitrate=ms.mean("bitrate"))`, or Kafka Streams'
+        `initializer` and `aggregator` of (key, value, aggregate). Returning None deletes the entry (rule A3).
+        """
+        site = call_site("aggregate")
+        if initializer is not None or aggregator is not None:
+            kept = folded(initializer, aggregator, value, site)
+        else:
+            kept = declared(self.handle, result, columns, site)
+        return self._aggregated("aggregate", kept, Materialized(store, name, emit))
+
+    def _aggregated(self, operator: str, kept: Kept, how: Materialized) -> Table[Any, Any]:
+        site = call_site(operator)
+        return Table(aggregated(self.handle, self._name, self._windows, kept, how, site))
+
+
+class Table(Generic[K, V]):
+    """The latest value of each key, kept up to date by a topic or an aggregation: `KTable`."""
+
+    def __init__(self, handle: Handle) -> None:
+        self.handle = handle
+
+    def to_stream(self, *, name: str | None = None) -> Stream[K, V]:
+        """Every update as a record; a deleted row as one with the value None (rule K6)."""
+        node = self.handle.builder.name("KTABLE-TOSTREAM", name)
+        added = ToStream(name=node, parents=(self.handle.node,), site=call_site("to_stream"))
+        return Stream(self.handle.after(added, key_changed=False, store=None))
+
+
+class GlobalTable(Generic[K, V]):
+    """A topic's latest values, all partitions on every worker: `GlobalKTable`. Joined by `Stream.join`."""
+
+    __match_args__ = ("store",)
+
+    def __init__(self, store: str) -> None:
+        self.store = store

@@ -1,0 +1,44 @@
+"""Aggregation of a group: count, reduce, aggregate, each record an update (rules A1-A4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from millstream.engine.emission import emitter
+from millstream.engine.folds import fold_for
+from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.engine.windows import windowed_aggregate
+from millstream.plan.nodes import Aggregate
+from millstream.state import KeyValueRows
+
+
+def aggregate(node: Aggregate, downstream: Downstream, parts: Parts) -> NodeFunction:
+    if node.windows is not None:
+        return windowed_aggregate(node, node.windows, downstream, parts)
+    rows: KeyValueRows = parts.rows(node.store)
+    fold = fold_for(node.aggregation)
+    emit = emitter(node.emit, downstream, parts, fold.result)
+    get, touch, first, then = rows.get, rows.touch, fold.first, fold.then
+    metrics, failed = parts.metrics, parts.failures.processing
+
+    def call(key: Any, value: Any, timestamp: int) -> None:
+        if key is None or value is None:  # A1
+            metrics.dropped += 1
+            return None
+        row = get(key)
+        try:
+            new = first(key, value) if row is None else then(key, value, row[0])
+        except Exception as error:
+            return failed(node.name, node.site, error)
+        if row is not None and row[1] > timestamp:  # A2
+            timestamp = row[1]
+        if new is None:  # A3
+            rows.delete(key, timestamp)
+        elif row is None:
+            rows.put(key, new, timestamp)
+        else:
+            row[0], row[1] = new, timestamp
+            touch(key, timestamp)
+        return emit(key, key, new, timestamp, row is not None)
+
+    return call

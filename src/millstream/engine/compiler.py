@@ -1,0 +1,93 @@
+"""From a sub-topology to nested closures: each node's function has its children's, its store and the user's bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from millstream.engine import joins, processors, stateless, tables
+from millstream.engine.aggregate import aggregate
+from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.engine.sink import sink
+from millstream.plan.nodes import (
+    Aggregate,
+    Filter,
+    FlatMap,
+    FlatMapValues,
+    GlobalJoin,
+    KeyPresent,
+    Map,
+    MapValues,
+    Merge,
+    Node,
+    Peek,
+    Process,
+    SelectKey,
+    Sink,
+    Source,
+    TableJoin,
+    TableSource,
+    ToStream,
+)
+from millstream.plan.topology import SubTopology
+
+NodeCompiler = Callable[[Any, Downstream, Parts], NodeFunction]
+
+COMPILERS: Mapping[type[Node], NodeCompiler] = {
+    Aggregate: aggregate,
+    Filter: stateless.filter_node,
+    FlatMap: stateless.flat_map,
+    FlatMapValues: stateless.flat_map_values,
+    GlobalJoin: joins.global_join,
+    KeyPresent: stateless.key_present,
+    Map: stateless.map_node,
+    MapValues: stateless.map_values,
+    Merge: stateless.merge,
+    Peek: stateless.peek,
+    Process: processors.process,
+    SelectKey: stateless.select_key,
+    Sink: sink,
+    Source: lambda _node, downstream, _parts: downstream.forward,
+    TableJoin: joins.table_join,
+    TableSource: tables.table_source,
+    ToStream: tables.to_stream,
+}
+
+
+def compile_nodes(sub: SubTopology, parts: Parts) -> dict[str, NodeFunction]:
+    """The function of every node. Children are compiled before their parents, so the lists in `parts`, which are used
+    from parents to children, are turned round at the end.
+    """
+    functions: dict[str, NodeFunction] = {}
+    for node in reversed(sub.nodes):
+        children = {child.name: functions[child.name] for child in sub.nodes if node.name in child.parents}
+        downstream = Downstream(fan_out(tuple(children.values())), children)
+        functions[node.name] = COMPILERS[type(node)](node, downstream, parts)
+    parts.starts.reverse()
+    parts.flushes.reverse()
+    parts.closes.reverse()
+    return functions
+
+
+def fan_out(children: Sequence[NodeFunction]) -> NodeFunction:
+    """All children as one function, called in the order of attachment (rule O1)."""
+    if len(children) == 1:
+        return children[0]
+
+    def nothing(_key: Any, _value: Any, _timestamp: int) -> None:
+        pass
+
+    def both(key: Any, value: Any, timestamp: int) -> None:
+        first(key, value, timestamp)
+        second(key, value, timestamp)
+
+    def all_of_them(key: Any, value: Any, timestamp: int) -> None:
+        for child in children:
+            child(key, value, timestamp)
+
+    if not children:
+        return nothing
+    if len(children) == 2:
+        first, second = children
+        return both
+    return all_of_them

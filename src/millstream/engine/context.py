@@ -1,0 +1,27 @@
+"""What is only needed at times about the record at hand; one mutable object for each task, filled by its loop."""
+
+from __future__ import annotations
+
+from millstream.engine.inputs import LoadedRows
+from millstream.model import Headers, TopicPartition
+
+NOWHERE = TopicPartition("", -1)
+
+
+class TaskContext:
+    """The task's clocks, and where the record at hand came from.
+
+    `rows` and `row` are the source record; `row` is kept only in sub-topologies that have processors. While a
+    punctuation runs, `rows` is None (rule P1).
+    """
+
+    __slots__ = ("commit_requested", "headers", "row", "rows", "stream_time", "timestamp", "wall_ms")
+
+    def __init__(self, wall_ms: int) -> None:
+        self.rows: LoadedRows | None = None
+        self.row = -1
+        self.headers: Headers = ()
+        self.timestamp = -1
+        self.stream_time = -1
+        self.wall_ms = wall_ms
+        self.commit_requested = False

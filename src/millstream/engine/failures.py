@@ -1,0 +1,103 @@
+"""Records that fail: what the handler says, the dead letter, and the error that stops the task (rules X14-X19)."""
+
+from __future__ import annotations
+
+import traceback
+
+from millstream.engine.context import TaskContext
+from millstream.engine.metrics import TaskMetrics
+from millstream.engine.outbox import Outbox
+from millstream.engine.settings import EngineSettings, FailedRecord, Handler
+from millstream.errors import DeserializationError, MillstreamError, ProcessingError, SerializationError
+from millstream.model import Batch, Headers
+from millstream.plan.site import CallSite
+
+PREFIX = "__streams.errors."
+
+
+class Failures:
+    """Decides by the settings; raises where they say fail, returns where they say skip."""
+
+    def __init__(
+        self, task: str, settings: EngineSettings, outbox: Outbox, context: TaskContext, metrics: TaskMetrics
+    ) -> None:
+        self._task = task
+        self._settings = settings
+        self._outbox = outbox
+        self._context = context
+        self._metrics = metrics
+
+    def undecodable(self, node: str, batch: Batch, row: int, error: Exception) -> DeserializationError | None:
+        """A record's bytes don't fit; the error to stop with when its turn comes, None if it is to be skipped."""
+        headers = batch.headers[row] if batch.headers is not None else ()
+        failed = FailedRecord(
+            node,
+            batch.source,
+            batch.offsets[row],
+            batch.timestamps[row],
+            batch.keys[row],
+            batch.values[row],
+            error,
+        )
+        if self._skipped(self._settings.on_decode_error, failed, headers):
+            return None
+        return DeserializationError(
+            f"{self._place(failed)}: cannot decode the record: {error}; "
+            'mend the producer, or set on_decode_error="skip" and dead_letters="a topic" to go on without it'
+        )
+
+    def processing(self, node: str, site: CallSite, error: Exception) -> None:
+        """A user's function raised for the record at hand."""
+        failed = self._current(node, error)
+        if self._skipped(self._settings.on_error, failed, self._context.headers):
+            return
+        raise ProcessingError(f"{self._place(failed)}: {site} failed: {type(error).__name__}: {error}") from error
+
+    def unencodable(self, node: str, topic: str, error: Exception) -> None:
+        """A record cannot be written with its sink's serdes."""
+        failed = self._current(node, error)
+        if self._skipped(self._settings.on_send_error, failed, self._context.headers):
+            return
+        raise SerializationError(
+            f"{self._place(failed)}: cannot encode a record for topic {topic!r}: {error}"
+        ) from error
+
+    def _current(self, node: str, error: Exception) -> FailedRecord:
+        rows, row = self._context.rows, self._context.row
+        if rows is None:
+            return FailedRecord(node, None, -1, self._context.timestamp, None, None, error)
+        if row < 0:
+            row = rows.at_hand()
+        return FailedRecord(
+            node, rows.source, rows.offsets[row], rows.timestamps[row], rows.raw_keys[row], rows.raw_values[row], error
+        )
+
+    def _skipped(self, handler: Handler, failed: FailedRecord, headers: Headers) -> bool:
+        verdict = handler(failed) if callable(handler) else handler
+        if verdict not in ("fail", "skip"):
+            raise MillstreamError(f'an error handler must return "fail" or "skip", got {verdict!r}')
+        if self._settings.dead_letters is not None and failed.source is not None:
+            self._send(self._settings.dead_letters, failed, headers)
+        self._metrics.dropped += verdict == "skip"
+        return verdict == "skip"
+
+    def _send(self, topic: str, failed: FailedRecord, headers: Headers) -> None:
+        """Rule X19: the source record's bytes as they came, and headers that say why and from where."""
+        assert failed.source is not None
+        kind = type(failed.error)
+        told = {
+            "exception": f"{kind.__module__}.{kind.__qualname__}",
+            "message": str(failed.error),
+            "stacktrace": "".join(traceback.format_exception(failed.error)),
+            "topic": failed.source.topic,
+            "partition": str(failed.source.partition),
+            "offset": str(failed.offset),
+        }
+        added = tuple((PREFIX + name, text.encode()) for name, text in told.items())
+        self._outbox.topic(topic).append(failed.key, failed.value, max(failed.timestamp, 0), (*headers, *added))
+        self._metrics.dead_letters += 1
+
+    def _place(self, failed: FailedRecord) -> str:
+        if failed.source is None:
+            return f"task {self._task}, punctuation of {failed.node}"
+        return f"task {self._task}, {failed.source} offset {failed.offset}"

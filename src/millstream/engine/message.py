@@ -1,0 +1,47 @@
+"""A record as processors see and forward it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from millstream.model import Headers
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """Kafka Streams' `Record`: key, value, timestamp in ms (0 or more) and headers; immutable (rule P1).
+
+    >>> message = Message("k", 1, 5)
+    >>> message.with_value(2)
+    Message(key='k', value=2, timestamp=5, headers=())
+    """
+
+    key: Any
+    value: Any
+    timestamp: int
+    headers: Headers = ()
+
+    def __post_init__(self) -> None:
+        if self.timestamp < 0:
+            raise ValueError(f"a record's timestamp must not be negative, got {self.timestamp}")
+
+    def with_key(self, key: Any) -> Message:
+        return Message(key, self.value, self.timestamp, self.headers)
+
+    def with_value(self, value: Any) -> Message:
+        return Message(self.key, value, self.timestamp, self.headers)
+
+    def with_timestamp(self, timestamp: int) -> Message:
+        return Message(self.key, self.value, timestamp, self.headers)
+
+    def with_headers(self, headers: Headers) -> Message:
+        return Message(self.key, self.value, self.timestamp, headers)
+
+
+class RecordMetadata(NamedTuple):
+    """Where the source record of the sub-topology stood (rule P1)."""
+
+    topic: str | None
+    partition: int
+    offset: int

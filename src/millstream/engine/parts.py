@@ -1,0 +1,49 @@
+"""What a node is compiled with: its children's functions, and the task's shared parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from millstream.engine.context import TaskContext
+from millstream.engine.failures import Failures
+from millstream.engine.metrics import TaskMetrics
+from millstream.engine.outbox import Outbox
+from millstream.engine.punctuation import Schedule
+from millstream.engine.stores import Rows
+from millstream.plan.internal import TaskId
+from millstream.state import KeyValueRows
+
+# stream nodes are called with (key, value, timestamp), table nodes with (key, new, old, timestamp)
+NodeFunction: TypeAlias = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Downstream:
+    """A node's children: all of them as one function, in the order of attachment (rule O1), and each by its name."""
+
+    forward: NodeFunction
+    by_name: Mapping[str, NodeFunction]
+
+
+@dataclass(slots=True)
+class Parts:
+    """The shared parts of one task; nodes add to the lists at the end while they are compiled."""
+
+    task: TaskId
+    app_id: str
+    context: TaskContext
+    outbox: Outbox
+    failures: Failures
+    metrics: TaskMetrics
+    stores: Mapping[str, Rows]
+    global_stores: Mapping[str, KeyValueRows]
+    stream_time: Schedule = field(default_factory=Schedule)
+    wall_clock: Schedule = field(default_factory=Schedule)
+    starts: list[Callable[[], None]] = field(default_factory=list)  # once, when the stores are restored
+    flushes: list[Callable[[], None]] = field(default_factory=list)  # at the end of each round
+    closes: list[Callable[[], None]] = field(default_factory=list)
+
+    def rows(self, store: str) -> Any:
+        return self.stores[store]

@@ -1,0 +1,166 @@
+"""The Processor API: the user's processors, what they see, and the node that runs one (rules P1-P7)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from millstream.duration import Duration, parse_duration_ms
+from millstream.engine.message import Message, RecordMetadata
+from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.engine.punctuation import ClockKind, Punctuation, first_due
+from millstream.errors import MillstreamError, TopologyError
+from millstream.plan.nodes import Process
+from millstream.state import KeyValueRows, KeyValueStore
+
+
+class Processor(Protocol):
+    """What `process` makes one of for each task. `init(context)` and `close()` are called where they exist."""
+
+    def process(self, record: Message) -> object: ...
+
+
+class ProcessorContext:
+    """What a processor can do: forward records, read the clocks, see its stores, be called later."""
+
+    def __init__(self, node: Process, downstream: Downstream, parts: Parts) -> None:
+        self._node = node
+        self._downstream = downstream
+        self._parts = parts
+        self._task = parts.context
+        self._forward = downstream.forward
+
+    @property
+    def application_id(self) -> str:
+        return self._parts.app_id
+
+    @property
+    def task_id(self) -> str:
+        return str(self._parts.task)
+
+    def forward(self, record: Message, child: str | None = None) -> None:
+        """Pass a record to all children, or to the one with that name; it has gone through when this returns."""
+        target = self._forward
+        if child is not None:
+            found = self._downstream.by_name.get(child)
+            if found is None:
+                known = ", ".join(self._downstream.by_name) or "none"
+                raise MillstreamError(f"{self._node.site}: there is no child named {child!r}; there are: {known}")
+            target = found
+        task = self._task
+        headers, timestamp = task.headers, task.timestamp
+        task.headers, task.timestamp = record.headers, record.timestamp
+        try:
+            target(record.key, record.value, record.timestamp)
+        finally:
+            task.headers, task.timestamp = headers, timestamp
+
+    def schedule(
+        self,
+        interval: Duration,
+        kind: ClockKind,
+        callback: Callable[[int], object],
+        *,
+        start: int | None = None,
+    ) -> Punctuation:
+        """Call back with the current time in ms, every interval of stream time or wall-clock time (rules P3, P4).
+
+        Stream-time calls are due at multiples of the interval from 0, wall-clock calls from now on; `start` shifts
+        both. Missed calls collapse into one. The result's `cancel()` ends it.
+        """
+        interval_ms = parse_duration_ms(interval)
+        if interval_ms <= 0:
+            raise MillstreamError(f"{self._node.site}: a punctuation's interval must be more than 0")
+        if kind not in ("stream-time", "wall-clock"):
+            raise MillstreamError(f'{self._node.site}: the kind is "stream-time" or "wall-clock", got {kind!r}')
+        due, anchor = first_due(kind, interval_ms, self._task.wall_ms, start)
+        item = Punctuation(kind, interval_ms, due, anchor, self._guarded(callback))
+        (self._parts.stream_time if kind == "stream-time" else self._parts.wall_clock).add(item)
+        return item
+
+    def get_state_store(self, name: str) -> Any:
+        """A store that was given to `process(..., stores=[...])`, or a global table's store (rule P7)."""
+        rows = self._parts.global_stores.get(name)
+        if rows is None and name in self._node.stores:
+            rows = self._parts.rows(name)
+        if rows is None:
+            known = ", ".join(self._node.stores) or "none"
+            raise TopologyError(
+                f"{self._node.site}: the store {name!r} is not connected to this processor (connected: {known}); "
+                "name it in process(..., stores=[...])"
+            )
+        return KeyValueStore(rows, lambda: max(self._task.timestamp, 0)) if isinstance(rows, KeyValueRows) else rows
+
+    def current_stream_time_ms(self) -> int:
+        """The largest timestamp that the task has taken from any of its inputs (rule T4); -1 at first."""
+        return self._task.stream_time
+
+    def current_system_time_ms(self) -> int:
+        """The wall clock, as the task's loop last read it."""
+        return self._task.wall_ms
+
+    @property
+    def record_metadata(self) -> RecordMetadata:
+        """Where the record at hand came from; no topic and -1 in a punctuation (rule P1)."""
+        rows, row = self._task.rows, self._task.row
+        if rows is None:
+            return RecordMetadata(None, -1, -1)
+        return RecordMetadata(rows.source.topic, rows.source.partition, rows.offsets[row])
+
+    def commit(self) -> None:
+        """Ask for a commit soon (rule P6)."""
+        self._task.commit_requested = True
+
+    def _guarded(self, callback: Callable[[int], object]) -> Callable[[int], None]:
+        node, failed, task = self._node, self._parts.failures.processing, self._task
+
+        def call(now: int) -> None:
+            task.rows, task.headers, task.timestamp = None, (), now  # P1
+            try:
+                callback(now)
+            except MillstreamError:
+                raise
+            except Exception as error:
+                failed(node.name, node.site, error)
+
+        return call
+
+
+class GeneratorProcessor:
+    """A generator function as a processor: what it yields for a record is forwarded."""
+
+    def __init__(self, function: Callable[[Message], Iterable[Message]]) -> None:
+        self._function = function
+        self._forward: Callable[[Message], None] = lambda _message: None
+
+    def init(self, context: ProcessorContext) -> None:
+        self._forward = context.forward
+
+    def process(self, record: Message) -> None:
+        for message in self._function(record):
+            self._forward(message)
+
+
+def process(node: Process, downstream: Downstream, parts: Parts) -> NodeFunction:
+    supplier = node.supplier
+    processor: Any = GeneratorProcessor(node.supplier) if inspect.isgeneratorfunction(supplier) else supplier()
+    if not callable(getattr(processor, "process", None)):
+        raise TopologyError(f"{node.site}: {type(processor).__name__} has no process(record) method")
+    context, failed = parts.context, parts.failures.processing
+    run = processor.process
+
+    def call(key: Any, value: Any, timestamp: int) -> None:
+        context.timestamp = timestamp
+        try:
+            run(Message(key, value, timestamp, context.headers))
+        except MillstreamError:
+            raise
+        except Exception as error:
+            failed(node.name, node.site, error)
+
+    if hasattr(processor, "init"):
+        parts.starts.append(lambda: processor.init(ProcessorContext(node, downstream, parts)))
+    if hasattr(processor, "close"):
+        parts.closes.append(processor.close)
+    return call

@@ -1,0 +1,44 @@
+"""The settings that tasks need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from millstream.model import TopicPartition
+
+Verdict: TypeAlias = Literal["fail", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRecord:
+    """A source record that could not be decoded, processed or encoded, as a handler sees it.
+
+    `node` names the operator; `key` and `value` are the source record's bytes. In a punctuation there is none.
+    """
+
+    node: str
+    source: TopicPartition | None
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    error: Exception
+
+
+Handler: TypeAlias = Verdict | Callable[[FailedRecord], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What to do with records that fail (rules X14-X16), where they go (X19), and how long to wait for inputs (T7).
+
+    `wait_for_inputs_ms` None never waits; 0 waits for a partition's data only while it is known to have some.
+    """
+
+    on_decode_error: Handler = "fail"
+    on_error: Handler = "fail"
+    on_send_error: Handler = "fail"
+    dead_letters: str | None = None
+    wait_for_inputs_ms: int | None = 0

@@ -1,0 +1,260 @@
+"""A task: one partition of one sub-topology, compiled, with its inputs, its stores and its clocks."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from millstream.engine.compiler import compile_nodes
+from millstream.engine.context import TaskContext
+from millstream.engine.failures import Failures
+from millstream.engine.global_tables import GlobalTables
+from millstream.engine.inputs import PartitionInput, Run, TaskInputs
+from millstream.engine.metrics import TaskMetrics
+from millstream.engine.outbox import Outbox
+from millstream.engine.parts import NodeFunction, Parts
+from millstream.engine.punctuation import NEVER
+from millstream.engine.settings import EngineSettings
+from millstream.engine.stores import Rows, open_store
+from millstream.errors import MillstreamError
+from millstream.model import Batch, OutBatch, TopicPartition
+from millstream.plan.internal import TaskId, TaskSpec, repartition_topic
+from millstream.plan.nodes import Process, Source
+from millstream.plan.topology import SubTopology
+
+_METADATA = struct.Struct(">bq")
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What tasks of one worker share, and the wall clock in ms at which the task is made."""
+
+    app_id: str
+    settings: EngineSettings
+    outbox: Outbox
+    global_tables: GlobalTables
+    wall_ms: int
+
+
+class Task:
+    """Single-threaded; owns its stores. The runtime restores it, starts it, and then calls it in rounds."""
+
+    def __init__(self, sub: SubTopology, spec: TaskSpec, wiring: Wiring) -> None:
+        self.id: TaskId = spec.id
+        self.inputs: tuple[TopicPartition, ...] = spec.inputs
+        self.metrics = TaskMetrics()
+        self.needs_commit = False
+        self._context = TaskContext(wiring.wall_ms)
+        failures = Failures(str(spec.id), wiring.settings, wiring.outbox, self._context, self.metrics)
+        self._stores: dict[str, Rows] = {store.name: open_store(store) for store in sub.stores}
+        self._changelogs = dict(spec.changelogs)
+        self._parts = Parts(
+            spec.id,
+            wiring.app_id,
+            self._context,
+            wiring.outbox,
+            failures,
+            self.metrics,
+            self._stores,
+            wiring.global_tables.read_only(),
+        )
+        self._functions = compile_nodes(sub, self._parts)
+        self._tracked = any(isinstance(node, Process) for node in sub.nodes)
+        self._sources = _sources_by_topic(sub, wiring.app_id)
+        self._inputs = TaskInputs(
+            [self._input(partition, failures) for partition in spec.inputs], wiring.settings.wait_for_inputs_ms
+        )
+        self._started = False
+
+    def _input(self, partition: TopicPartition, failures: Failures) -> PartitionInput:
+        source = self._sources[partition.topic]
+
+        def undecodable(batch: Batch, row: int, error: Exception) -> MillstreamError | None:
+            return failures.undecodable(source.name, batch, row, error)
+
+        return PartitionInput(partition, source, undecodable, self.metrics)
+
+    # --- before the first record
+
+    def restore(self, changelog: TopicPartition, batch: Batch) -> None:
+        """Apply records of one of its changelogs."""
+        self._stores[self._changelogs[changelog]].restore(batch)
+
+    def resume(self, metadata: Mapping[TopicPartition, str]) -> None:
+        """Partition times from the metadata of the committed offsets (rules T1, F15); unreadable ones count as none."""
+        for partition, text in metadata.items():
+            self._inputs.by_partition[partition].partition_time = _partition_time(text)
+        times = [item.partition_time for item in self._inputs.by_partition.values()]
+        self._context.stream_time = max([self._context.stream_time, *times])
+
+    def start(self) -> None:
+        """The stores are complete: initialise nodes and processors."""
+        self._started = True
+        for start in self._parts.starts:
+            start()
+
+    # --- rounds
+
+    def add(self, batch: Batch) -> None:
+        """Records fetched of one of its inputs."""
+        self._inputs.by_partition[batch.source].add(batch)
+
+    def caught_up(self, source: TopicPartition, end_offset: int) -> None:
+        """The consumer has read a partition to its end (rule T7)."""
+        self._inputs.by_partition[source].caught_up_at = end_offset
+
+    def buffered(self, source: TopicPartition) -> int:
+        return self._inputs.by_partition[source].buffered
+
+    def buffered_rows(self) -> int:
+        return sum(item.buffered for item in self._inputs.by_partition.values())
+
+    def head_time(self, wall_ms: int) -> int | None:
+        """The smallest timestamp waiting; None when nothing can be processed now (rule T7)."""
+        if not self._inputs.ready(wall_ms):
+            return None
+        heads = (item.head() for item in self._inputs.by_partition.values())
+        return min(head for head in heads if head is not None)
+
+    def process(self, *, max_rows: int, up_to_ms: int | None, wall_ms: int) -> int:
+        """Process what is buffered, in order (rule T6), none above up_to_ms; returns the number of records taken."""
+        self._context.wall_ms = wall_ms
+        taken = 0
+        while taken < max_rows and self._inputs.ready(wall_ms):
+            found = self._inputs.next_run(max_rows - taken, up_to_ms)
+            if found is None:
+                break
+            taken += self._run(*found)
+        return taken
+
+    def _run(self, source: PartitionInput, run: Run) -> int:
+        self.needs_commit = True
+        function = self._functions[self._sources[source.partition.topic].name]
+        context, done = self._context, run.end - run.first
+        context.rows = run.rows
+        try:
+            if self._tracked or run.rows.headers is not None:
+                self._run_tracked(function, run)
+            else:
+                _run_plain(function, run)
+        except BaseException:
+            done = max((context.row if context.row >= 0 else run.rows.at_hand()) - run.first, 0)
+            raise
+        finally:
+            source.taken(run, done)
+            self.metrics.records += done
+            context.rows, context.row, context.headers = None, -1, ()
+            context.stream_time = max(context.stream_time, source.partition_time)
+        return done
+
+    def _run_tracked(self, function: NodeFunction, run: Run) -> None:
+        """Keeps the clock and the record's place at hand, and punctuates between two records (rules T4, P5)."""
+        context, schedule, rows = self._context, self._parts.stream_time, run.rows
+        keys, values, timestamps, headers = rows.keys, rows.values, rows.timestamps, rows.headers
+        for row in range(run.first, run.end):
+            timestamp = timestamps[row]
+            context.stream_time = max(context.stream_time, timestamp)
+            context.row, context.rows = row, rows
+            context.headers = () if headers is None else headers[row]
+            context.timestamp = timestamp
+            function(keys[row], values[row], timestamp)
+            if context.stream_time >= schedule.next_due:
+                schedule.run(context.stream_time)
+
+    def punctuate(self, wall_ms: int) -> bool:
+        """Call the wall-clock punctuations that are due; whether there were any."""
+        self._context.wall_ms = wall_ms
+        if wall_ms < self._parts.wall_clock.next_due:
+            return False
+        called = self._parts.wall_clock.run(wall_ms)
+        self.needs_commit |= called
+        return called
+
+    def next_wall_punctuation(self) -> int | None:
+        due = self._parts.wall_clock.next_due
+        return None if due == NEVER else due
+
+    def end_round(self) -> None:
+        """Pass on what `emit="latest"` held back, from parents to children."""
+        for flush in self._parts.flushes:
+            flush()
+
+    # --- commit and end
+
+    @property
+    def commit_requested(self) -> bool:
+        return self._context.commit_requested
+
+    def changelog(self) -> list[OutBatch]:
+        """What changed in the stores since the last call, as changelog records."""
+        batches = []
+        for partition, store in self._changelogs.items():
+            changes = self._stores[store].take_changes()
+            if changes:
+                batches.append(OutBatch(partition, changes.timestamps, changes.keys, changes.values))
+        return batches
+
+    def positions(self) -> dict[TopicPartition, tuple[int, str]]:
+        """The offset of each input's first unprocessed record, and the metadata to commit with it (rules X4, F15)."""
+        return {
+            item.partition: (item.next_offset, _metadata(item.partition_time))
+            for item in self._inputs.by_partition.values()
+            if item.next_offset is not None
+        }
+
+    def committed(self) -> None:
+        """What `positions` said is committed."""
+        self.needs_commit = self._context.commit_requested = False
+
+    def discard(self) -> None:
+        """Forget what is buffered and not processed."""
+        for item in self._inputs.by_partition.values():
+            item.discard()
+
+    def store(self, name: str) -> Rows:
+        return self._stores[name]
+
+    def close(self) -> None:
+        """Close the processors, if they were started."""
+        if self._started:
+            self._started = False
+            for close in self._parts.closes:
+                close()
+
+
+def _run_plain(function: NodeFunction, run: Run) -> None:
+    """Nothing per record but the call; the place of a record that fails is told by the iterator."""
+    rows, first, end = run.rows, run.first, run.end
+    keys, values, timestamps = rows.keys, rows.values, rows.timestamps
+    if first or end < len(keys):
+        keys, values, timestamps = keys[first:end], values[first:end], timestamps[first:end]
+    rows.running, rows.run_end = iter(keys), end
+    for key, value, timestamp in zip(rows.running, values, timestamps, strict=False):
+        function(key, value, timestamp)
+
+
+def compile_task(sub: SubTopology, spec: TaskSpec, wiring: Wiring) -> Task:
+    """A task that is ready to be restored."""
+    return Task(sub, spec, wiring)
+
+
+def _sources_by_topic(sub: SubTopology, app_id: str) -> dict[str, Source]:
+    return {
+        repartition_topic(app_id, topic) if source.internal else topic: source
+        for source in sub.sources
+        for topic in source.topics
+    }
+
+
+def _metadata(partition_time: int) -> str:
+    return base64.b64encode(b"\x02" + struct.pack(">q", partition_time)).decode()
+
+
+def _partition_time(text: str) -> int:
+    try:
+        version, time = _METADATA.unpack(base64.b64decode(text)[: _METADATA.size])
+    except (ValueError, struct.error):
+        return -1
+    return int(time) if version in (1, 2) else -1

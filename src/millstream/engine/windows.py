@@ -1,0 +1,80 @@
+"""Aggregation by key and time window, tumbling and hopping (rules W1-W5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from millstream.engine.emission import emitter
+from millstream.engine.folds import fold_for
+from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.plan.nodes import Aggregate
+from millstream.plan.windows import TimeWindows
+from millstream.serde import Window, Windowed
+from millstream.state import WindowRows
+
+
+def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downstream, parts: Parts) -> NodeFunction:
+    store: WindowRows = parts.rows(node.store)
+    fold = fold_for(node.aggregation)
+    emit = emitter(node.emit, downstream, parts, fold.result)
+    first, then = fold.first, fold.then
+    size, advance = windows.size_ms, windows.advance_ms
+    kept = size + windows.grace_ms
+    metrics, failed = parts.metrics, parts.failures.processing
+    segment_of = store.segment
+    stream_time = -1
+    forget_at = 0
+
+    def start() -> None:
+        """A restored store has seen at least its newest row; without this late records would count again (Z7)."""
+        nonlocal stream_time
+        stream_time = store.newest()
+
+    def advance_to(timestamp: int) -> None:
+        nonlocal stream_time, forget_at
+        stream_time = timestamp
+        if timestamp >= forget_at:
+            forget_at = timestamp + advance
+            store.forget_until(timestamp - kept)
+
+    def update(key: Any, value: Any, timestamp: int, begin: int) -> None:
+        if begin + kept <= stream_time:  # W3
+            metrics.late += 1
+            return None
+        segment = segment_of(begin)
+        entry = segment.rows.get(key)
+        try:
+            new = first(key, value) if entry is None else then(key, value, entry[0])
+        except Exception as error:
+            return failed(node.name, node.site, error)
+        if entry is not None and entry[1] > timestamp:  # W4
+            timestamp = entry[1]
+        if new is None:
+            segment.rows.pop(key, None)
+        elif entry is None:
+            segment.rows[key] = [new, timestamp]
+        else:
+            entry[0], entry[1] = new, timestamp
+        segment.dirty[key] = timestamp
+        windowed = Windowed(key, Window(begin, begin + size))
+        return emit((begin, key), windowed, new, timestamp, entry is not None)
+
+    def tumbling(key: Any, value: Any, timestamp: int) -> None:
+        if key is None:  # W2
+            metrics.dropped += 1
+            return
+        if timestamp > stream_time:
+            advance_to(timestamp)
+        update(key, value, timestamp, timestamp - timestamp % size)
+
+    def hopping(key: Any, value: Any, timestamp: int) -> None:
+        if key is None:
+            metrics.dropped += 1
+            return
+        if timestamp > stream_time:
+            advance_to(timestamp)
+        for begin in range(max(0, timestamp - size + advance) // advance * advance, timestamp + 1, advance):  # W1
+            update(key, value, timestamp, begin)
+
+    parts.starts.append(start)
+    return tumbling if advance == size else hopping

@@ -1,0 +1,218 @@
+"""Drive a topology without a broker: pipe records in, read records out, move the wall clock by hand (rules D1-D7)."""
+
+from __future__ import annotations
+
+from collections import deque
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from millstream.dsl.program import Program
+from millstream.duration import Duration, parse_duration_ms
+from millstream.engine import EngineSettings, GlobalTables, Outbox, Wiring, compile_task
+from millstream.engine.task import Task
+from millstream.errors import MillstreamError
+from millstream.model import Batch, Headers, OutBatch, TopicPartition
+from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, repartition_topic
+from millstream.plan.nodes import Sink, Source
+from millstream.plan.topology import Topology, as_one
+from millstream.serde import serde_for
+from millstream.state import KeyValueRows, KeyValueStore, WindowRows
+
+APP_ID = "app"
+
+
+class OutputRecord(NamedTuple):
+    """A record that the topology wrote."""
+
+    key: Any
+    value: Any
+    timestamp: int
+    headers: Headers = ()
+
+
+class TestDriver:
+    """Runs a whole program as one task on partition 0, with one wall clock that only `advance_wall_clock` moves.
+
+    >>> import millstream as ms
+    >>> app = ms.App("words", emit="every")
+    >>> app.stream("lines", value=str).filter(lambda line: "fox" in line).to("foxes")
+    >>> with TestDriver(app) as driver:
+    ...     driver.pipe("lines", "the quick fox", key="k", timestamp=5)
+    ...     driver.read("foxes", value=str)
+    [OutputRecord(key='k', value='the quick fox', timestamp=5, headers=())]
+    """
+
+    __test__ = False  # not a test, whatever pytest makes of its name
+
+    def __init__(
+        self,
+        program: Program | Topology,
+        *,
+        settings: EngineSettings | None = None,
+        wall_ms: int = 0,
+        app_id: str = APP_ID,
+    ) -> None:
+        topology = program.topology() if isinstance(program, Program) else program
+        self._app_id = app_id
+        self._wall_ms = wall_ms
+        self._settings = settings or EngineSettings()
+        sub = as_one(topology)
+        self._inputs = tuple(
+            repartition_topic(app_id, topic) if source.internal else topic
+            for source in sub.sources
+            for topic in source.topics
+        )
+        self._sources: dict[str, Source] = {topic: source for source in sub.sources for topic in source.topics}
+        outputs = [repartition_topic(app_id, sink.topic) if sink.internal else sink.topic for sink in sub.sinks]
+        if self._settings.dead_letters is not None:
+            outputs.append(self._settings.dead_letters)
+        self._sinks: dict[str, Sink] = {sink.topic: sink for sink in sub.sinks}
+        self._outbox = Outbox(dict.fromkeys(outputs, 1))
+        self._globals = GlobalTables(topology)
+        changelogs = {TopicPartition(changelog_topic(app_id, store.name), 0): store.name for store in sub.stores}
+        spec = TaskSpec(TaskId(0, 0), tuple(TopicPartition(topic, 0) for topic in self._inputs), changelogs)
+        wiring = Wiring(app_id, self._settings, self._outbox, self._globals, wall_ms)
+        self._task: Task = compile_task(sub, spec, wiring)
+        self._offsets: dict[str, int] = {}
+        self._written: dict[str, deque[tuple[bytes | None, bytes | None, int, Headers]]] = {}
+        self.changelog: list[OutBatch] = []
+        for partition in self._task.inputs:
+            self._task.caught_up(partition, 0)
+        self._task.start()
+
+    # --- in
+
+    def pipe(
+        self, topic: str, value: Any = None, *, key: Any = None, timestamp: int = 0, headers: Headers = ()
+    ) -> None:
+        """Process one record to its end, through internal topics too; objects are encoded with the source's serdes."""
+        source = self._sources.get(topic)
+        if source is None and topic in self._globals.topics:
+            rows = self._globals.rows_of(topic)[0]
+            serdes = (rows.key, rows.value)
+        elif source is None:
+            raise MillstreamError(f"the program reads no topic {topic!r}; it reads {', '.join(self._sources)}")
+        else:
+            serdes = (source.key, source.value)
+        key_bytes = None if key is None else serdes[0].encode(key)
+        value_bytes = None if value is None else serdes[1].encode(value)
+        self.pipe_bytes(topic, value_bytes, key=key_bytes, timestamp=timestamp, headers=headers)
+
+    def pipe_bytes(
+        self,
+        topic: str,
+        value: bytes | None,
+        *,
+        key: bytes | None = None,
+        timestamp: int = 0,
+        headers: Headers = (),
+    ) -> None:
+        """As `pipe`, with the bytes as they are on the topic."""
+        if timestamp < 0:
+            raise MillstreamError(f"a record's timestamp must not be negative, got {timestamp}")
+        offset = self._offsets.get(topic, 0)
+        self._offsets[topic] = offset + 1
+        batch = Batch(
+            TopicPartition(topic, 0), [offset], [timestamp], [key], [value], [headers] if headers else None, offset + 1
+        )
+        if topic in self._globals.topics:
+            self._globals.apply(batch)
+            return
+        self._enqueue(batch)
+        self._run()
+
+    def advance_wall_clock(self, by: Duration) -> None:
+        """Move the wall clock, and call what is due (rule D3)."""
+        self._wall_ms += parse_duration_ms(by)
+        self._task.punctuate(self._wall_ms)
+        self._commit()
+        self._run()
+
+    @property
+    def wall_ms(self) -> int:
+        return self._wall_ms
+
+    # --- out
+
+    def read(self, topic: str, *, key: Any = None, value: Any = None) -> list[OutputRecord]:
+        """Take everything written to a topic since the last call, decoded with the sink's serdes or those given."""
+        sink = self._sinks.get(topic)
+        keys = serde_for(key, key=True) if key is not None else sink.key if sink else serde_for(bytes)
+        values = serde_for(value) if value is not None else sink.value if sink else serde_for(bytes)
+        return [
+            OutputRecord(
+                None if raw_key is None else keys.decode(raw_key),
+                None if raw_value is None else values.decode(raw_value),
+                timestamp,
+                headers,
+            )
+            for raw_key, raw_value, timestamp, headers in self.read_bytes(topic)
+        ]
+
+    def read_bytes(self, topic: str) -> list[tuple[bytes | None, bytes | None, int, Headers]]:
+        """Take everything written to a topic since the last call, as bytes."""
+        written = self._written.pop(topic, None)
+        return list(written) if written else []
+
+    def store(self, name: str) -> KeyValueStore[Any, Any] | WindowRows:
+        """The current contents of a store."""
+        rows = self._globals.stores.get(name) or self._task.store(name)
+        return KeyValueStore(rows) if isinstance(rows, KeyValueRows) else rows
+
+    @property
+    def metrics(self) -> Any:
+        return self._task.metrics
+
+    def close(self) -> None:
+        self._task.close()
+
+    def __enter__(self) -> TestDriver:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---
+
+    def _enqueue(self, batch: Batch) -> None:
+        self._task.add(batch)
+        self._task.caught_up(batch.source, batch.next_offset)
+
+    def _run(self) -> None:
+        """Until nothing is left: process a record, commit, take the outputs that are inputs again (rule D2)."""
+        try:
+            while self._task.process(max_rows=1, up_to_ms=None, wall_ms=self._wall_ms):
+                self._commit()
+        except MillstreamError:
+            self._task.discard()
+            self._collect()
+            raise
+
+    def _commit(self) -> None:
+        self._task.end_round()
+        self._collect()
+        self.changelog += self._task.changelog()
+        self._task.committed()
+
+    def _collect(self) -> None:
+        for batch in self._outbox.drain():
+            topic = batch.target.topic
+            headers = batch.headers or [()] * len(batch)
+            rows = zip(batch.keys, batch.values, batch.timestamps, headers, strict=True)
+            self._written.setdefault(topic, deque()).extend(rows)
+            if topic in self._inputs:
+                first = self._offsets.get(topic, 0)
+                end = self._offsets[topic] = first + len(batch)
+                self._enqueue(
+                    Batch(
+                        TopicPartition(topic, 0),
+                        range(first, end),
+                        batch.timestamps,
+                        batch.keys,
+                        batch.values,
+                        batch.headers,
+                        end,
+                    )
+                )
