@@ -66,9 +66,10 @@ def read_request(frame: bytes | memoryview) -> Request:
     try:
         header, size = read_header(frame, 0)
         message, _ = read_body(frame, size)
+        lifted = lift(api_key, version, message)
     except Exception as error:
         raise UnreadableRequestError(f"API key {api_key} version {version} cannot be decoded: {error}") from error
-    return Request(api_key, version, correlation_id, header.client_id or "", lift(api_key, version, message))
+    return Request(api_key, version, correlation_id, header.client_id or "", lifted)
 
 
 def write_answer(request: Request, answer: Any) -> list[bytes]:

@@ -93,7 +93,7 @@ def _empty(annotation: Any) -> Any:
     if annotation is bool:
         return False
     if isinstance(annotation, type) and issubclass(annotation, bytes | str):
-        return annotation()
+        return b"" if issubclass(annotation, bytes) else ""
     return 0
 
 
