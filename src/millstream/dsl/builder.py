@@ -6,6 +6,7 @@ import typing
 from typing import Any
 
 from millstream.errors import TopologyError
+from millstream.plan.internal import is_topic_name
 from millstream.plan.nodes import Emit, GlobalTable, KeyPresent, Node, RepartitionTopic, Sink, Source, StoreSpec
 from millstream.plan.site import CallSite
 from millstream.plan.topology import Topology, build_topology
@@ -50,16 +51,24 @@ class Builder:
         found = (node for node in self._nodes.values() if isinstance(node, Source) and topic in node.topics)
         return next(found, None)
 
-    def add_store(self, store: StoreSpec, site: CallSite) -> None:
+    def add_store(self, store: StoreSpec, site: CallSite, *, shared: bool = False) -> None:
+        """Declare a store; processors may share one, everything else has its own."""
+        if not is_topic_name(store.name):
+            raise TopologyError(
+                f"{site}: {store.name!r} cannot name a store, because a topic is named after it; "
+                "use up to 200 ASCII letters, digits, '.', '_' and '-'"
+            )
         of = store.key.type
         if of is Any or getattr(typing.get_origin(of) or of, "__hash__", None) is None:
             raise TopologyError(
                 f"{site}: the keys of store {store.name!r} have no declared type that can be compared "
                 f"({store.key.name}); declare the key's type, such as key=str or a ms.Record"
             )
-        known = self._stores.setdefault(store.name, store)
-        if known != store:
+        known = self._stores.get(store.name)
+        if known is not None and not (shared and known == store):
             raise TopologyError(f"{site}: there is already another store named {store.name!r}; give another store=")
+
+        self._stores[store.name] = store
 
     def has_store(self, name: str) -> bool:
         return name in self._stores

@@ -74,7 +74,7 @@ class Program:
             value=ANY_JSON if value is None else serde_for(value),
             extractor=_extractor(time, site),
         )
-        return Stream(self._source(source))
+        return Stream(self._shared(source))
 
     def table(
         self, topic: str, *, value: Any = None, key: Any = str, store: str | None = None, emit: Emit | None = None
@@ -90,7 +90,7 @@ class Program:
             key=serde_for(key, key=True),
             value=ANY_JSON if value is None else serde_for(value),
         )
-        handle = self._source(source)
+        handle = Handle(self._builder, self._builder.add(source), source.key, source.value)
         node = TableSource(
             name=self._builder.name("KTABLE-SOURCE"),
             parents=(handle.node,),
@@ -118,8 +118,8 @@ class Program:
         """Validate the program and freeze it."""
         return self._builder.topology()
 
-    def _source(self, source: Source) -> Handle:
-        """A topic that is read in several places is one source, if it is read alike."""
+    def _shared(self, source: Source) -> Handle:
+        """A topic that is read as a stream in several places is one source, if it is read alike."""
         known = self._builder.source_of(source.topics[0])
         if known is not None and known.topics == source.topics:
             if (known.key.name, known.value.name, known.extractor) != (

@@ -100,7 +100,7 @@ def processed(
     builder = handle.builder
     for store in stores:
         if isinstance(store, StoreSpec):
-            builder.add_store(store, site)
+            builder.add_store(store, site, shared=True)
         elif not builder.has_store(store):
             raise TopologyError(f"{site}: there is no store named {store!r}; declare it with ms.key_value_store")
     names = tuple(store.name if isinstance(store, StoreSpec) else store for store in stores)

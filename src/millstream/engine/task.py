@@ -18,7 +18,7 @@ from millstream.engine.parts import NodeFunction, Parts
 from millstream.engine.punctuation import NEVER
 from millstream.engine.settings import EngineSettings
 from millstream.engine.stores import Rows, open_store
-from millstream.errors import MillstreamError
+from millstream.errors import MillstreamError, StateError
 from millstream.model import Batch, OutBatch, TopicPartition
 from millstream.plan.internal import TaskId, TaskSpec, repartition_topic
 from millstream.plan.nodes import Process, Source
@@ -214,6 +214,8 @@ class Task:
             item.discard()
 
     def store(self, name: str) -> Rows:
+        if name not in self._stores:
+            raise StateError(f"there is no store named {name!r}; there are: {', '.join(self._stores) or 'none'}")
         return self._stores[name]
 
     def close(self) -> None:

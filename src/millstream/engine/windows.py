@@ -22,20 +22,12 @@ def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downst
     kept = size + windows.grace_ms
     metrics, failed = parts.metrics, parts.failures.processing
     segment_of = store.segment
-    stream_time = -1
-    forget_at = 0
+    stream_time = -1  # observed by this operator (rule T5)
 
     def start() -> None:
         """A restored store has seen at least its newest row; without this late records would count again (Z7)."""
         nonlocal stream_time
         stream_time = store.newest()
-
-    def advance_to(timestamp: int) -> None:
-        nonlocal stream_time, forget_at
-        stream_time = timestamp
-        if timestamp >= forget_at:
-            forget_at = timestamp + advance
-            store.forget_until(timestamp - kept)
 
     def update(key: Any, value: Any, timestamp: int, begin: int) -> None:
         if begin + kept <= stream_time:  # W3
@@ -60,19 +52,19 @@ def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downst
         return emit((begin, key), windowed, new, timestamp, entry is not None)
 
     def tumbling(key: Any, value: Any, timestamp: int) -> None:
+        nonlocal stream_time
         if key is None:  # W2
             metrics.dropped += 1
             return
-        if timestamp > stream_time:
-            advance_to(timestamp)
+        stream_time = max(stream_time, timestamp)
         update(key, value, timestamp, timestamp - timestamp % size)
 
     def hopping(key: Any, value: Any, timestamp: int) -> None:
+        nonlocal stream_time
         if key is None:
             metrics.dropped += 1
             return
-        if timestamp > stream_time:
-            advance_to(timestamp)
+        stream_time = max(stream_time, timestamp)
         for begin in range(max(0, timestamp - size + advance) // advance * advance, timestamp + 1, advance):  # W1
             update(key, value, timestamp, begin)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from millstream.errors import TopologyError
 from millstream.model import TopicPartition
 from millstream.plan.nodes import Source, StoreSpec, TableJoin
 from millstream.plan.topology import SubTopology, Topology, stores_of
+
+_TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 REPARTITION_CONFIG = {
     "cleanup.policy": "delete",
@@ -57,6 +60,11 @@ class Resolved:
 
     tasks: tuple[TaskSpec, ...]
     topics: tuple[InternalTopic, ...]
+
+
+def is_topic_name(name: str) -> bool:
+    """Whether Kafka takes it as (a part of) a topic's name; 200 characters leave room for what goes around it."""
+    return bool(_TOPIC_NAME.fullmatch(name)) and name not in (".", "..")
 
 
 def repartition_topic(app_id: str, name: str) -> str:

@@ -103,6 +103,11 @@ class KeyValueStore(Generic[K, V]):
         row = self._rows.get(key)
         return None if row is None else row[0]
 
+    def timestamp(self, key: K) -> int | None:
+        """The timestamp kept with a key's value."""
+        row = self._rows.get(key)
+        return None if row is None else row[1]
+
     def __getitem__(self, key: K) -> V:
         row = self._rows.get(key)
         if row is None:

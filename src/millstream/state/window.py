@@ -26,12 +26,17 @@ class Segment:
 
 
 class WindowRows:
-    """The rows of one task's window store: [value, timestamp], by window start and key."""
+    """The rows of one task's window store: [value, timestamp], by window start and key.
 
-    def __init__(self, name: str, key: Serde[Any], value: Serde[Any]) -> None:
+    Windows that start `retention_ms` or more before the newest start are forgotten (rule W20).
+    """
+
+    def __init__(self, name: str, key: Serde[Any], value: Serde[Any], retention_ms: int) -> None:
         self.name = name
         self.key = key
         self.value = value
+        self._retention_ms = retention_ms
+        self._newest_start = -1
         self._segments: dict[int, Segment] = {}
         self._starts: list[int] = []  # a heap: the oldest segment first
 
@@ -44,16 +49,15 @@ class WindowRows:
         if found is None:
             found = self._segments[start] = Segment()
             heappush(self._starts, start)
+            if start > self._newest_start:
+                self._newest_start = start
+                self._forget_until(start - self._retention_ms)
         return found
 
-    def forget_until(self, start: int) -> None:
-        """Forget the windows that start at or before a moment; their cost is paid by the windows, not by the keys."""
-        while self._starts and self._starts[0] <= start:
-            oldest = self._starts[0]
-            if self._segments[oldest].dirty:
-                return  # the changelog must have it first
-            heappop(self._starts)
-            del self._segments[oldest]
+    def _forget_until(self, start: int) -> None:
+        """Nothing is done per key: a segment goes as a whole. What the changelog must still have stays until then."""
+        while self._starts and self._starts[0] <= start and not self._segments[self._starts[0]].dirty:
+            del self._segments[heappop(self._starts)]
 
     def newest(self) -> int:
         """The largest timestamp of any row, -1 if there is none."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from millstream.dsl.program import Program
 from millstream.duration import Duration, parse_duration_ms
 from millstream.engine import EngineSettings, GlobalTables, Outbox, Wiring, compile_task
+from millstream.engine.stores import Rows
 from millstream.engine.task import Task
 from millstream.errors import MillstreamError
 from millstream.model import Batch, Headers, OutBatch, TopicPartition
@@ -156,7 +157,9 @@ class TestDriver:
 
     def store(self, name: str) -> KeyValueStore[Any, Any] | WindowRows:
         """The current contents of a store."""
-        rows = self._globals.stores.get(name) or self._task.store(name)
+        rows: Rows | None = self._globals.stores.get(name)
+        if rows is None:
+            rows = self._task.store(name)
         return KeyValueStore(rows) if isinstance(rows, KeyValueRows) else rows
 
     @property

@@ -1,0 +1,1 @@
+"""Cases that Kafka Streams answered, run against the test driver: `python -m tests.conformance FOLDER`."""

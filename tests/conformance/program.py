@@ -1,0 +1,206 @@
+"""From a case's steps to a program in the DSL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import millstream as ms
+from millstream.dsl.program import Program
+from tests.conformance import functions, processors
+from tests.conformance.functions import Spec
+
+TYPES: dict[str, Any] = {"string": str, "long": int}
+
+
+class UnsupportedStepError(Exception):
+    """A step that the DSL does not have yet."""
+
+
+class Steps:
+    """Builds a program step by step; `run` dispatches on the step's `op`."""
+
+    def __init__(self) -> None:
+        self.program = Program(emit="every")
+        self.made: dict[str, Any] = {}
+
+    def add(self, step: Spec) -> None:
+        method = getattr(self, f"op_{step['op']}", None)
+        if method is None:
+            raise UnsupportedStepError(step["op"])
+        made = method(step)
+        if "let" in step:
+            self.made[step["let"]] = made
+
+    def of(self, step: Spec) -> Any:
+        return self.made[step["of"]]
+
+    # --- sources and sinks
+
+    def op_stream(self, step: Spec) -> Any:
+        key, value = step["type"]
+        time = functions.extractor(step["extractor"]) if "extractor" in step else None
+        topics = step.get("topics") or [step["topic"]]
+        return self.program.stream(*topics, key=TYPES[key], value=TYPES[value], time=time, **named(step))
+
+    def op_table(self, step: Spec) -> Any:
+        only(step, "topic", "store", "store_type")
+        key, value = step["type"]
+        return self.program.table(step["topic"], key=TYPES[key], value=TYPES[value], store=step.get("store"))
+
+    def op_global_table(self, step: Spec) -> Any:
+        only(step, "topic", "store", "store_type")
+        key, value = step["type"]
+        return self.program.global_table(step["topic"], key=TYPES[key], value=TYPES[value], store=step.get("store"))
+
+    def op_to(self, step: Spec) -> None:
+        if "topic_by_key" in step:
+            raise UnsupportedStepError("to: topic_by_key")
+        self.stream(step).to(step["topic"], **named(step))
+
+    def op_repartition(self, step: Spec) -> Any:
+        if "named" not in step:
+            raise UnsupportedStepError("repartition without a name")
+        return self.stream(step).repartition(name=step["named"])
+
+    # --- stateless
+
+    def op_filter(self, step: Spec) -> Any:
+        return self.stream(step).filter(functions.predicate(step["fn"]), **named(step))
+
+    def op_filter_not(self, step: Spec) -> Any:
+        return self.stream(step).filter_not(functions.predicate(step["fn"]), **named(step))
+
+    def op_map_values(self, step: Spec) -> Any:
+        fn = functions.value_function(step["fn"])
+        return self.stream(step).map_values(fn, value=TYPES[step["type"][1]], **named(step))
+
+    def op_map(self, step: Spec) -> Any:
+        key, value = functions.key_function(step["key_fn"]), functions.value_function(step["value_fn"])
+        return self.stream(step).map(lambda k, v: (key(k, v), value(k, v)), **types(step), **named(step))
+
+    def op_select_key(self, step: Spec) -> Any:
+        fn = functions.key_function(step["fn"])
+        return self.stream(step).select_key(fn, key=TYPES[step["type"][0]], **named(step))
+
+    def op_flat_map(self, step: Spec) -> Any:
+        return self.stream(step).flat_map(functions.flat_function(step["fn"]), **types(step), **named(step))
+
+    def op_flat_map_values(self, step: Spec) -> Any:
+        fn = functions.flat_function(step["fn"])
+        return self.stream(step).flat_map_values(
+            lambda k, v: [value for _, value in fn(k, v)], value=TYPES[step["type"][1]], **named(step)
+        )
+
+    def op_merge(self, step: Spec) -> Any:
+        return self.stream(step).merge(self.made[step["with"]], **named(step))
+
+    def op_peek(self, step: Spec) -> Any:
+        return self.stream(step).peek(lambda _value: None, **named(step))
+
+    # --- groups
+
+    def op_group_by_key(self, step: Spec) -> Any:
+        return self.stream(step).group_by_key(**named(step))
+
+    def op_group_by(self, step: Spec) -> Any:
+        fn = functions.key_function(step["key_fn"])
+        return self.stream(step).group_by(fn, key=TYPES[step["type"][0]], **named(step))
+
+    def op_windowed_by(self, step: Spec) -> Any:
+        window = step["window"]
+        if not isinstance(self.of(step), ms.GroupedStream):
+            raise UnsupportedStepError("windowed_by of a cogroup")
+        match window["type"]:
+            case "tumbling":
+                return self.of(step).windowed_by(ms.tumbling(window["size_ms"], grace=window.get("grace_ms", 0)))
+            case "hopping":
+                return self.of(step).windowed_by(
+                    ms.hopping(window["size_ms"], advance=window["advance_ms"], grace=window.get("grace_ms", 0))
+                )
+            case other:
+                raise UnsupportedStepError(f"window {other}")
+
+    def op_count(self, step: Spec) -> Any:
+        only(step, "store", "store_type")
+        return self.of(step).count(store=step.get("store"), **named(step))
+
+    def op_reduce(self, step: Spec) -> Any:
+        only(step, "store", "store_type", "fn")
+        fn = functions.aggregator(step["fn"])
+        return self.of(step).reduce(lambda agg, value: fn(None, value, agg), store=step.get("store"), **named(step))
+
+    def op_aggregate(self, step: Spec) -> Any:
+        only(step, "store", "store_type", "fn", "init")
+        fn, init = functions.aggregator(step["fn"]), step["init"]
+        return self.of(step).aggregate(
+            initializer=lambda: init,
+            aggregator=lambda key, value, agg: fn(key, value, agg),
+            value=TYPES[step["type"][1]],
+            store=step.get("store"),
+            **named(step),
+        )
+
+    def op_to_stream(self, step: Spec) -> Any:
+        if "fn" in step:
+            raise UnsupportedStepError("to_stream with a key function")
+        return self.of(step).to_stream(**named(step))
+
+    # --- joins and processors
+
+    def op_join(self, step: Spec) -> Any:
+        return self.joined(step, "join")
+
+    def op_left_join(self, step: Spec) -> Any:
+        return self.joined(step, "left_join")
+
+    def joined(self, step: Spec, operator: str) -> Any:
+        only(step, "with", "fn", "key_fn")
+        other = self.made[step["with"]]
+        if not isinstance(other, ms.Table | ms.GlobalTable):
+            raise UnsupportedStepError("join of streams")
+        extra = {"key": functions.key_function(step["key_fn"])} if "key_fn" in step else {}
+        join = getattr(self.stream(step), operator)
+        return join(other, functions.joiner(step["fn"]), result=TYPES[step["type"][1]], **extra, **named(step))
+
+    def op_process(self, step: Spec) -> Any:
+        spec = step["processor"]
+        stores: list[Any] = []
+        if spec["name"] in processors.OWN_STORES:
+            value = int if spec["name"] == "running_count" else self.stream(step).handle.value
+            stores = [ms.key_value_store(spec["store"], key=str, value=value)]
+        elif "store" in spec:
+            stores = [spec["store"]]
+        return self.stream(step).process(processors.supplier(spec), stores=stores, **types(step), **named(step))
+
+    # ---
+
+    def stream(self, step: Spec) -> ms.Stream[Any, Any]:
+        found = self.of(step)
+        if not isinstance(found, ms.Stream):
+            raise UnsupportedStepError(f"{step['op']} of a {type(found).__name__}")
+        return found
+
+
+def types(step: Spec) -> dict[str, Any]:
+    key, value = step["type"]
+    if key not in TYPES:
+        raise UnsupportedStepError(f"{step['op']} that makes {key} keys")
+    return {"key": TYPES[key], "value": TYPES[value]}
+
+
+def named(step: Spec) -> dict[str, str]:
+    return {"name": step["named"]} if "named" in step else {}
+
+
+def only(step: Spec, *known: str) -> None:
+    """Refuse a step with a field that would be passed over in silence."""
+    unknown = set(step) - {"op", "of", "let", "type", "named", *known}
+    if unknown:
+        raise UnsupportedStepError(f"{step['op']} with {', '.join(sorted(unknown))}")
+
+
+def build(case: Spec) -> Program:
+    steps = Steps()
+    for step in case["topology"]:
+        steps.add(step)
+    return steps.program
