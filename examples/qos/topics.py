@@ -16,6 +16,7 @@ from millstream.errors import BrokerUnavailableError, KafkaError
 from .definitions import ALERTS, ANOMALIES, BENCHMARKS, DEAD_LETTERS, DROPOFFS, LOCATIONS, PARTITIONS, REPORTS
 from .model import Benchmark
 
+CONNECT_S: Final = 10.0
 TIMEOUT_S: Final = 30.0
 RESULTS: Final = (ALERTS, LOCATIONS, ANOMALIES, DROPOFFS, DEAD_LETTERS)
 
@@ -27,7 +28,12 @@ def create_topics(bootstrap: str, partitions: int = PARTITIONS) -> int:
         BrokerUnavailableError: nobody answers at the address.
         KafkaError: the broker refuses a topic.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    try:
+        admin.list_topics(timeout=CONNECT_S)
+    except KafkaException as failure:
+        error = failure.args[0]
+        raise BrokerUnavailableError(f"no broker answers at {bootstrap}: {error.str()}", code=error.code()) from failure
     wanted = [
         NewTopic(REPORTS, partitions, 1),
         NewTopic(BENCHMARKS, 1, 1, config={"cleanup.policy": "compact"}),
@@ -35,11 +41,12 @@ def create_topics(bootstrap: str, partitions: int = PARTITIONS) -> int:
     ]
     for name, created in admin.create_topics(wanted, operation_timeout=TIMEOUT_S, request_timeout=TIMEOUT_S).items():
         try:
-            created.result(TIMEOUT_S)
+            created.result(2 * TIMEOUT_S)
         except KafkaException as failure:
             error = failure.args[0]
             if error.code() != ClientError.TOPIC_ALREADY_EXISTS:
-                raise _refused(name, bootstrap, error) from failure
+                message = f"topic {name} could not be created at {bootstrap}: {error.str()}"
+                raise KafkaError(message, code=error.code()) from failure
     return len(admin.list_topics(REPORTS, timeout=TIMEOUT_S).topics[REPORTS].partitions)
 
 
@@ -55,9 +62,3 @@ def publish_benchmarks(bootstrap: str, benchmarks: Mapping[str, Benchmark], at_m
     left = producer.flush(TIMEOUT_S)
     if left:
         raise KafkaError(f"{BENCHMARKS}: {left} benchmarks were not acknowledged by {bootstrap} in {TIMEOUT_S:.0f} s")
-
-
-def _refused(name: str, bootstrap: str, error: ClientError) -> KafkaError:
-    if error.code() in (ClientError._TRANSPORT, ClientError._ALL_BROKERS_DOWN, ClientError._TIMED_OUT):
-        return BrokerUnavailableError(f"no broker answers at {bootstrap}: {error.str()}", code=error.code())
-    return KafkaError(f"topic {name} could not be created at {bootstrap}: {error.str()}", code=error.code())
