@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from millstream.broker.launch import EmbeddedBroker
 from tests.kafka.apache import ApacheKafka
 from tests.kafka.artifacts import KafkaUnavailableError
 
@@ -21,3 +22,17 @@ def apache_kafka() -> Iterator[ApacheKafka]:
         pytest.skip(str(missing))
     with node:
         yield node
+
+
+@pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
+def any_broker(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A broker's address: first a new embedded one in memory, then the session's Apache Kafka.
+
+    The latter is shared: a test takes topics and groups with names of its own.
+    """
+    if request.param == "apache":
+        node: ApacheKafka = request.getfixturevalue("apache_kafka")
+        yield node.bootstrap
+    else:
+        with EmbeddedBroker.private(None) as broker:
+            yield broker.bootstrap

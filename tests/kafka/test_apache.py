@@ -2,43 +2,8 @@
 
 from __future__ import annotations
 
-import time
-import uuid
-
-from confluent_kafka import Consumer, Producer
-
 from tests.kafka.apache import ApacheKafka
-
-LIMIT_S = 30
-
-
-def produce(bootstrap: str, topic: str, values: list[bytes]) -> None:
-    with Producer({"bootstrap.servers": bootstrap, "log_level": 0}) as producer:
-        for value in values:
-            producer.produce(topic, value)
-        assert producer.flush(LIMIT_S) == 0
-
-
-def consume(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": f"readers-of-{topic}-{uuid.uuid4()}",
-            "auto.offset.reset": "earliest",
-            "log_level": 0,
-        }
-    )
-    values: list[bytes | None] = []
-    deadline = time.monotonic() + LIMIT_S
-    try:
-        consumer.subscribe([topic])
-        while len(values) < count and time.monotonic() < deadline:
-            for message in consumer.consume(count - len(values), timeout=0.2):
-                assert message.error() is None
-                values.append(message.value())
-    finally:
-        consumer.close()
-    return values
+from tests.kafka.records import consume, produce
 
 
 def test_it_keeps_what_a_group_then_reads(apache_kafka: ApacheKafka) -> None:
