@@ -53,7 +53,7 @@ class LibrdkafkaMembership:
         return events
 
     def release(self, partitions: Iterable[TopicPartition]) -> None:
-        self._released |= self._held.intersection(partitions)
+        self._released |= self._held.intersection(list(partitions))
         if self._held and self._released == self._held:
             # At once or not at all: after the first unassign librdkafka goes on with the rebalance.
             given_up, self._held, self._released = self._held, set(), set()
@@ -90,6 +90,7 @@ class LibrdkafkaMembership:
 
     def close(self) -> None:
         self._closing = True
+        self.release(self._held)
         self._consumer.close()
 
     def _on_assign(self, consumer: Consumer, partitions: list[RdTopicPartition]) -> None:

@@ -1,0 +1,90 @@
+"""What to do next, from observed facts alone: reading, chunks of work, commits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from millstream.model import TopicPartition
+
+IDLE_WAIT_MS = 100
+HELD_WAIT_MS = 20
+CHUNK_MS = 10
+SMALLEST_CHUNK, LARGEST_CHUNK = 10, 5_000
+SMALLEST_FETCH = 10
+
+
+# --- reading
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Partitions to stop reading, and to go on reading."""
+
+    pause: tuple[TopicPartition, ...]
+    resume: tuple[TopicPartition, ...]
+
+
+def flow(buffered: Mapping[TopicPartition, int], paused: frozenset[TopicPartition], high: int) -> Flow:
+    """Pause above the high water mark, resume below its half: librdkafka throws away what it prefetched at a pause.
+
+    >>> a, b = TopicPartition("a", 0), TopicPartition("b", 0)
+    >>> flow({a: 120, b: 40}, frozenset({b}), high=100).resume == (b,)
+    True
+    """
+    return Flow(
+        tuple(source for source, rows in buffered.items() if rows >= high and source not in paused),
+        tuple(source for source, rows in buffered.items() if rows < high / 2 and source in paused),
+    )
+
+
+def water_mark(buffer_records: int, buffer_bytes: int, row_bytes: float) -> int:
+    """Records that a partition may buffer, from its bounds in records and in bytes."""
+    return max(SMALLEST_FETCH, min(buffer_records, int(buffer_bytes / max(row_bytes, 1.0))))
+
+
+def fetch_size(round_records: int, round_bytes: int, row_bytes: float) -> int:
+    """Records to ask for at once, from the bounds in records and in bytes and the usual size of a record."""
+    return max(SMALLEST_FETCH, min(round_records, int(round_bytes / max(row_bytes, 1.0))))
+
+
+# --- work
+
+
+def chunk_rows(rows: int, elapsed_ms: float, before: int) -> int:
+    """How many records to process before looking at the clock again: about 10 ms of work.
+
+    `rows` took `elapsed_ms` when `before` were allowed. A short measurement says little, so growth is bounded.
+
+    >>> chunk_rows(500, 100.0, 500), chunk_rows(500, 2.0, 500)
+    (50, 1000)
+    """
+    if rows == 0:
+        return before
+    wanted = int(rows * CHUNK_MS / max(elapsed_ms, 0.01))
+    return max(SMALLEST_CHUNK, min(wanted, before * 2, LARGEST_CHUNK))
+
+
+def idle_wait_ms(*, worked: bool, held_back: bool, until_timer_ms: int | None) -> int:
+    """How long the next fetch may wait for records."""
+    if worked:
+        return 0
+    wait = HELD_WAIT_MS if held_back else IDLE_WAIT_MS
+    return wait if until_timer_ms is None else max(0, min(wait, until_timer_ms))
+
+
+# --- commits
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFacts:
+    """`progress`: a running task has something to commit; `asked`: one of them asked for a commit (rule P6)."""
+
+    progress: bool
+    asked: bool
+    since_last_ms: int
+
+
+def commit_due(facts: CommitFacts, interval_ms: int) -> bool:
+    """Rule X3: on request or when the interval has passed, but never without progress."""
+    return facts.progress and (facts.asked or facts.since_last_ms >= interval_ms)

@@ -1,0 +1,80 @@
+"""A task that the worker holds: its state, the compiled task once there is one, and how far restoring has come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from millstream.client.contract import CommittedOffset
+from millstream.engine import Task
+from millstream.errors import StateError
+from millstream.model import Batch, TopicPartition
+from millstream.plan.internal import TaskSpec
+from millstream.runtime.lifecycle import Event, State, after
+
+
+@dataclass(slots=True)
+class Restoring:
+    """A changelog partition on its way into a store."""
+
+    begin: int
+    position: int
+    end: int
+
+    @property
+    def done(self) -> bool:
+        return self.position >= self.end
+
+
+@dataclass(slots=True)
+class HeldTask:
+    """One task of this worker. As a reader it takes changelogs first and inputs later."""
+
+    spec: TaskSpec
+    partition: TopicPartition  # of the tasks topic
+    state: State = State.CREATED
+    compiled: Task | None = None
+    restoring: dict[TopicPartition, Restoring] = field(default_factory=dict)
+    committed: dict[TopicPartition, CommittedOffset] = field(default_factory=dict)
+    fetched: set[TopicPartition] = field(default_factory=set)  # inputs that are being read
+    restored_rows: int = 0
+
+    @property
+    def task(self) -> Task:
+        """The compiled task; only a task that was opened has one."""
+        if self.compiled is None:
+            raise StateError(f"task {self.spec.id} is {self.state.value} and has not been opened")
+        return self.compiled
+
+    @property
+    def running(self) -> bool:
+        return self.state is State.RUNNING
+
+    def on(self, event: Event) -> None:
+        self.state = after(self.state, event)
+
+    def take(self, batch: Batch) -> None:
+        restoring = self.restoring.get(batch.source)
+        if restoring is None:
+            self.task.add(batch)
+            return
+        restoring.position = batch.next_offset
+        self.restored_rows += len(batch)
+        self.task.restore(batch.source, batch)
+
+    def ended(self, source: TopicPartition, offset: int) -> None:
+        restoring = self.restoring.get(source)
+        if restoring is None:
+            self.task.caught_up(source, offset)
+        else:
+            restoring.position = max(restoring.position, offset)
+
+    @property
+    def restored(self) -> bool:
+        return all(restoring.done for restoring in self.restoring.values())
+
+    def progress(self) -> Mapping[TopicPartition, CommittedOffset]:
+        """Positions that differ from what is committed (rule X4)."""
+        positions = self.task.positions().items()
+        found = {source: CommittedOffset(offset, metadata) for source, (offset, metadata) in positions}
+        return {source: at for source, at in found.items() if self.committed.get(source) != at}
