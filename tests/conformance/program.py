@@ -58,9 +58,7 @@ class Steps:
         self.stream(step).to(step["topic"], **named(step))
 
     def op_repartition(self, step: Spec) -> Any:
-        if "named" not in step:
-            raise UnsupportedStepError("repartition without a name")
-        return self.stream(step).repartition(name=step["named"])
+        return self.stream(step).repartition(**named(step))
 
     # --- stateless
 

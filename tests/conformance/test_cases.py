@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.conformance.runner import cases_in, run
 
 CASES = Path(__file__).parents[3] / "shared" / "conformance"
-SUPPORTED = 141
+SUPPORTED = 146
 
 
 def test_every_case_that_can_run_gives_the_answer_of_kafka_streams() -> None:

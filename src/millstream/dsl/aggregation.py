@@ -44,11 +44,13 @@ def aggregated(
     """The table of aggregates: repartitions first where the key was changed (rule O4)."""
     builder = handle.builder
     kind = site.operator.upper() if site.operator == "reduce" else "AGGREGATE"
+    if site.operator == "count" and how.store is None:
+        builder.name(f"KSTREAM-{kind}-STATE-STORE")  # Kafka Streams burns one more for an unnamed count
     generated = None if how.store else builder.name(f"KSTREAM-{kind}-STATE-STORE")
     store = how.store or generated or ""
     node = builder.name(f"KSTREAM-{kind}", how.name)
     if handle.key_changed:
-        handle = handle.repartitioned(group or store, site)
+        handle = handle.repartitioned(group or how.store, site, generated=store)
     keys: Serde[Any] = handle.key
     if windows is None:
         builder.add_store(StoreSpec(store, "keyvalue", handle.key, kept.stored), site)

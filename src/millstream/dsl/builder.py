@@ -79,17 +79,33 @@ class Builder:
         self._global_tables[table.store.name] = table
 
     def repartition(
-        self, parent: str, name: str, serdes: tuple[Serde[Any], Serde[Any]], site: CallSite, *, partitions: int | None
+        self,
+        parent: str,
+        topic: RepartitionTopic,
+        serdes: tuple[Serde[Any], Serde[Any]],
+        site: CallSite,
+        *,
+        named: bool,
     ) -> str:
-        """Send a stream through the internal topic `<app>-<name>-repartition`; returns the node that reads it."""
+        """Send a stream through the internal topic `<app>-<name>-repartition`; returns the node that reads it.
+
+        Where the user named it, its nodes are named after it; their indices are burned all the same (rule N7).
+        """
         key, value = serdes
-        sink, present, source = (self.name(f"KSTREAM-{kind}") for kind in ("SINK", "FILTER", "SOURCE"))
-        if name in self._repartition_topics:
-            raise TopologyError(f"{site}: there is already a repartition topic named {name!r}; give another name=")
-        self._repartition_topics[name] = RepartitionTopic(name, partitions)
+        if topic.name in self._repartition_topics:
+            raise TopologyError(
+                f"{site}: there is already a repartition topic named {topic.name!r}; give another name="
+            )
+        self._repartition_topics[topic.name] = topic
+        sink, present, source = (
+            self.name(f"KSTREAM-{kind}", f"{topic.name}-repartition-{kind.lower()}" if named else None)
+            for kind in ("SINK", "FILTER", "SOURCE")
+        )
         self.add(KeyPresent(name=present, parents=(parent,), site=site))
-        self.add(Sink(name=sink, parents=(present,), site=site, topic=name, key=key, value=value, internal=True))
-        return self.add(Source(name=source, parents=(), site=site, topics=(name,), key=key, value=value, internal=True))
+        self.add(Sink(name=sink, parents=(present,), site=site, topic=topic.name, key=key, value=value, internal=True))
+        return self.add(
+            Source(name=source, parents=(), site=site, topics=(topic.name,), key=key, value=value, internal=True)
+        )
 
     def topology(self) -> Topology:
         """Validate and freeze what has been added so far."""

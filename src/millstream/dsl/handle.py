@@ -7,7 +7,7 @@ from typing import Any
 
 from millstream.dsl.builder import Builder
 from millstream.plan.function import UNKNOWN, declared_result
-from millstream.plan.nodes import Node
+from millstream.plan.nodes import Node, RepartitionTopic
 from millstream.plan.site import CallSite
 from millstream.serde import STRING, JsonSerde, Serde, serde_for
 
@@ -32,9 +32,12 @@ class Handle:
         """Add a node; the place behind it."""
         return replace(self, node=self.builder.add(node), **changes)
 
-    def repartitioned(self, name: str, site: CallSite, *, partitions: int | None = None) -> Handle:
-        """The place behind an internal topic of that name."""
-        source = self.builder.repartition(self.node, name, (self.key, self.value), site, partitions=partitions)
+    def repartitioned(
+        self, given: str | None, site: CallSite, *, generated: str = "", partitions: int | None = None
+    ) -> Handle:
+        """The place behind an internal topic with the name that the user gave, or else a generated one."""
+        topic = RepartitionTopic(given or generated, partitions)
+        source = self.builder.repartition(self.node, topic, (self.key, self.value), site, named=given is not None)
         return replace(self, node=source, key_changed=False)
 
 

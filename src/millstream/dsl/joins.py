@@ -26,7 +26,7 @@ def table_joined(
         )
     store = materialized(table)
     if handle.key_changed:
-        handle = handle.repartitioned(name or handle.node, site)
+        handle = handle.repartitioned(name, site, generated=handle.node)
     node = handle.builder.name("KSTREAM-LEFTJOIN" if left else "KSTREAM-JOIN", name)
     added = TableJoin(name=node, parents=(handle.node,), site=site, store=store, joiner=fn, left=left)
     return handle.after(added, value=value_serde(result, joiner))

@@ -108,10 +108,12 @@ class Program:
         """A topic as a table that every worker holds whole, all partitions, complete before anything is processed."""
         site = call_site("global_table")
         name = store or self._builder.name(f"{topic}-STATE-STORE")
-        self._builder.name("KSTREAM-SOURCE")
+        source = self._builder.name("KSTREAM-SOURCE")
         node = self._builder.name("KTABLE-SOURCE")
         keys, values = serde_for(key, key=True), ANY_JSON if value is None else serde_for(value)
-        self._builder.add_global_table(GlobalTable(topic, StoreSpec(name, "keyvalue", keys, values), node, site))
+        self._builder.add_global_table(
+            GlobalTable(topic, StoreSpec(name, "keyvalue", keys, values), source, node, site)
+        )
         return GlobalTableHandle(name)
 
     def topology(self) -> Topology:

@@ -104,7 +104,7 @@ def processed(
         elif not builder.has_store(store):
             raise TopologyError(f"{site}: there is no store named {store!r}; declare it with ms.key_value_store")
     names = tuple(store.name if isinstance(store, StoreSpec) else store for store in stores)
-    node = builder.name("KSTREAM-PROCESSOR", name)
+    node = name or builder.name("KSTREAM-PROCESSOR")  # a named processor burns no index
     key, value = serdes
     return handle.after(
         Process(name=node, parents=(handle.node,), site=site, supplier=supplier, stores=names),

@@ -259,9 +259,11 @@ class Stream(Generic[K, V]):
         """Write the records to a topic, with the stream's serdes unless others are given."""
         steps.sunk(self.handle, topic, (key, value), name)
 
-    def repartition(self, *, name: str, partitions: int | None = None) -> Stream[K, V]:
+    def repartition(self, *, name: str | None = None, partitions: int | None = None) -> Stream[K, V]:
         """Send the records through the internal topic `<app>-<name>-repartition`, partitioned by their key."""
-        return Stream(self.handle.repartitioned(name, call_site("repartition"), partitions=partitions))
+        site = call_site("repartition")
+        generated = "" if name else self.handle.builder.name("KSTREAM-REPARTITION")
+        return Stream(self.handle.repartitioned(name, site, generated=generated, partitions=partitions))
 
 
 class GroupedStream(Generic[K, V]):

@@ -48,6 +48,7 @@ class GlobalTable:
 
     topic: str
     store: StoreSpec
+    source: str  # names of the nodes that Kafka Streams has for it
     name: str
     site: CallSite
 

@@ -79,7 +79,8 @@ def build_topology(
 ) -> Topology:
     """Validate, and cut into sub-topologies.
 
-    These are the components joined by edges and shared stores, numbered by their smallest source's name (rule N18).
+    These are the components joined by edges and shared stores, numbered in the order of their first sources, which for
+    generated names is the order of the smallest source's name (rule N18).
     """
     _refuse_overlapping_sources(nodes)
     group_of = _components(nodes)
@@ -88,8 +89,13 @@ def build_topology(
     parts: dict[str, list[Node]] = {}
     for node in nodes:
         parts.setdefault(group_of[node.name], []).append(node)
-    ordered = sorted(parts.values(), key=lambda part: min(n.name for n in part if isinstance(n, Source)))
-    subtopologies = tuple(SubTopology(index, tuple(part), _stores_in(part, kept)) for index, part in enumerate(ordered))
+    first_source = {
+        group_of[node.name]: place for place, node in reversed([*enumerate(nodes)]) if isinstance(node, Source)
+    }
+    subtopologies = tuple(
+        SubTopology(index, tuple(parts[group]), _stores_in(parts[group], kept))
+        for index, group in enumerate(sorted(parts, key=lambda group: first_source[group]))
+    )
     return Topology(subtopologies, tuple(nodes), kept, tuple(global_tables), dict(repartition_topics))
 
 

@@ -1,0 +1,60 @@
+"""A topology in words, in the form of Kafka Streams' `Topology.describe()`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from millstream.plan.nodes import GlobalTable, Node, Sink, Source
+from millstream.plan.topology import SubTopology, Topology, stores_of
+
+
+def describe(topology: Topology) -> str:
+    """Sub-topologies with their sources, processors and sinks; larger subtrees stand first, as in Kafka Streams."""
+    lines = ["Topologies:"]
+    for sub in topology.subtopologies:
+        lines += [f"{_indent(lines)}Sub-topology: {sub.index}", *_sub_topology(sub), ""]
+    for number, table in enumerate(topology.global_tables, len(topology.subtopologies)):
+        title = f"{_indent(lines)}Sub-topology: {number} for global store (will not generate tasks)"
+        lines += [title, *_global_table(table)]
+    return "\n".join(lines)
+
+
+def _indent(lines: Sequence[str]) -> str:
+    return "   " if len(lines) == 1 else "  "
+
+
+def _sub_topology(sub: SubTopology) -> Iterable[str]:
+    children = {node.name: [child.name for child in sub.nodes if node.name in child.parents] for node in sub.nodes}
+    sizes: dict[str, int] = {}
+    for node in reversed(sub.nodes):
+        sizes[node.name] = 1 + sum(sizes[child] for child in children[node.name])
+    for node in sorted(sub.nodes, key=lambda node: (-sizes[node.name], node.name)):
+        yield f"    {_title(node)}"
+        if not isinstance(node, Sink):
+            below = sorted(children[node.name], key=lambda name: (-sizes[name], name))
+            yield f"      --> {', '.join(below) or 'none'}"
+        if not isinstance(node, Source):
+            yield f"      <-- {', '.join(node.parents)}"
+
+
+def _title(node: Node) -> str:
+    match node:
+        case Source(topics=topics, internal=internal):
+            shown = ", ".join(_shown(topic, internal=internal) for topic in topics)
+            return f"Source: {node.name} (topics: [{shown}])"
+        case Sink(topic=topic, internal=internal):
+            return f"Sink: {node.name} (topic: {_shown(topic, internal=internal)})"
+        case _:
+            return f"Processor: {node.name} (stores: [{', '.join(sorted(stores_of(node)))}])"
+
+
+def _shown(topic: str, *, internal: bool) -> str:
+    return f"{topic}-repartition" if internal else topic
+
+
+def _global_table(table: GlobalTable) -> Iterable[str]:
+    yield f"    Source: {table.source} (topics: [{table.topic}])"
+    yield f"      --> {table.name}"
+    yield f"    Processor: {table.name} (stores: [{table.store.name}])"
+    yield "      --> none"
+    yield f"      <-- {table.source}"
