@@ -28,6 +28,8 @@ from millstream.broker.protocol.apis import API_VERSIONS, APIS
 from millstream.broker.topics.catalogue import INTERNAL_TOPICS, Topic, TopicError
 from millstream.broker.topics.names import name_problem
 
+NO_TRANSACTIONS = ErrorCode.transactional_id_authorization_failed
+"""No transactional id is allowed here. Clients give up at once on this error; on UNSUPPORTED_VERSION librdkafka retries."""
 DEFAULT_PARTITIONS = 1
 _GROUP_KEY, _TRANSACTION_KEY = 0, 1
 
@@ -66,7 +68,7 @@ def find_coordinator(broker: Broker, call: Call, message: FindCoordinatorRequest
 def init_producer_id(broker: Broker, call: Call, message: InitProducerIdRequest, reply: Reply) -> None:
     """Idempotent producers get an id; transactional ones learn that this broker has no transactions."""
     if message.transactional_id is not None:
-        reply(ProducerIdentity(ErrorCode.unsupported_version))
+        reply(ProducerIdentity(NO_TRANSACTIONS))
         return
     reply(ProducerIdentity(ErrorCode.none, broker.producer_ids.next(), 0))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from kio.schema.add_partitions_to_txn.v3.request import AddPartitionsToTxnRequest
-from kio.schema.errors import ErrorCode
 from kio.schema.txn_offset_commit.v3.request import TxnOffsetCommitRequest
 
 from millstream.broker.broker import Broker, Call, Reply
+from millstream.broker.handlers.cluster import NO_TRANSACTIONS
 from millstream.broker.protocol.answers.groups import (
     ErrorOnly,
     OffsetResults,
@@ -19,7 +19,7 @@ from millstream.broker.protocol.answers.groups import (
     TxnTopicResult,
 )
 
-_REFUSED = ErrorCode.unsupported_version
+_REFUSED = NO_TRANSACTIONS
 
 
 def add_partitions_to_txn(broker: Broker, call: Call, message: AddPartitionsToTxnRequest, reply: Reply) -> None:

@@ -1,0 +1,98 @@
+"""kill -9: every acknowledged record is there exactly once, and so are commits, topics, members and producer ids."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from millstream.broker import EmbeddedBroker
+from tests.broker.conftest import PATIENCE_S, consume, wait_until
+
+PARTITIONS = 3
+QUIET = {"log_level": 0, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 100, "retry.backoff.ms": 20}
+
+
+def test_acknowledged_records_are_there_exactly_once(tmp_path: Path) -> None:
+    acknowledged: set[tuple[int, int, bytes]] = set()
+    with EmbeddedBroker.private(tmp_path) as broker:
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap, **QUIET})
+        admin.create_topics([NewTopic("t", PARTITIONS, 1)])["t"].result(PATIENCE_S)
+        producer = Producer(
+            {"bootstrap.servers": broker.bootstrap, "enable.idempotence": True, "linger.ms": 0, **QUIET}
+        )
+        sent = 0
+
+        def send(count: int) -> None:
+            nonlocal sent
+            for _ in range(count):
+                value = b"%d" % sent
+                producer.produce(
+                    "t",
+                    value,
+                    partition=sent % PARTITIONS,
+                    on_delivery=lambda error, message: (
+                        error or acknowledged.add((message.partition(), message.offset(), message.value()))
+                    ),
+                )
+                sent += 1
+                producer.poll(0)
+
+        for round_number in range(1, 4):
+            send(2000)
+            wait_until(lambda: len(acknowledged) > 500 * round_number, lambda: producer.poll(0.01))  # noqa: B023
+            before = len(acknowledged)
+            broker.kill()
+            send(50)
+            broker.restart()
+            assert before < sent, "some records were on their way when the broker died"
+        assert producer.flush(PATIENCE_S) == 0
+        assert len(acknowledged) == sent
+        assert read_all(broker, sent) == Counter(acknowledged)
+
+
+def read_all(broker: EmbeddedBroker, count: int) -> Counter[tuple[int, int, bytes]]:
+    """What the topic holds, to its very end."""
+    reader = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "check", "auto.offset.reset": "earliest"})
+    reader.assign([TopicPartition("t", partition, 0) for partition in range(PARTITIONS)])
+    ends = [reader.get_watermark_offsets(TopicPartition("t", each), PATIENCE_S)[1] for each in range(PARTITIONS)]
+    assert sum(ends) == count, "nothing is there twice"
+    found = Counter((message.partition(), message.offset(), message.value()) for message in consume(reader, count))
+    reader.close()
+    return found
+
+
+def test_commits_topics_and_members_are_there(tmp_path: Path) -> None:
+    with EmbeddedBroker.private(tmp_path) as broker:
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap, **QUIET})
+        admin.create_topics([NewTopic("t", 2, 1, config={"retention.ms": "77"})])["t"].result(PATIENCE_S)
+        config = {"bootstrap.servers": broker.bootstrap, "group.id": "g", "enable.auto.commit": False, **QUIET}
+        member = Consumer({**config, "session.timeout.ms": 20_000, "heartbeat.interval.ms": 100})
+        lost: list[object] = []
+        member.subscribe(
+            ["t"], on_revoke=lambda _, parts: lost.append(parts), on_lost=lambda _, parts: lost.append(parts)
+        )
+        wait_until(lambda: len(member.assignment()) == 2, lambda: member.poll(0.05))
+        member.commit(offsets=[TopicPartition("t", 0, 5), TopicPartition("t", 1, 6)], asynchronous=False)
+        broker.kill()
+        broker.restart()
+        again = member.committed([TopicPartition("t", 0), TopicPartition("t", 1)], PATIENCE_S)
+        assert [each.offset for each in again] == [5, 6]
+        member.commit(offsets=[TopicPartition("t", 0, 7)], asynchronous=False)
+        assert lost == [], "the member goes on in its generation"
+        assert len(member.assignment()) == 2
+        member.close()
+        assert len(admin.list_topics("t", PATIENCE_S).topics["t"].partitions) == 2
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_broker_starts_again_on_its_data(tmp_path: Path, clean: bool) -> None:
+    with EmbeddedBroker.private(tmp_path) as broker:
+        address = broker.bootstrap
+        if not clean:
+            broker.kill()
+        broker.restart()
+        assert broker.bootstrap == address

@@ -1,0 +1,117 @@
+"""The broker as a process: shared by a folder's programs, started again when it died, gone with its last user."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from millstream.broker import EmbeddedBroker
+from millstream.errors import BrokerStartError
+from tests.broker.conftest import PATIENCE_S
+
+
+def listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_gone(address: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while listens(address):
+        assert time.monotonic() < deadline, f"something still listens on {address}"
+
+
+def test_programs_of_a_folder_share_one(tmp_path: Path) -> None:
+    first = EmbeddedBroker.shared(tmp_path)
+    second = EmbeddedBroker.shared(tmp_path)
+    address = first.bootstrap
+    assert second.bootstrap == address
+    first.stop()
+    assert listens(address)
+    second.stop()
+    wait_gone(address)
+    with EmbeddedBroker.shared(tmp_path) as third:
+        assert third.bootstrap == address, "clients that are still there find it again"
+    wait_gone(address)
+
+
+def test_one_that_died_is_started_again_where_it_was(tmp_path: Path) -> None:
+    with EmbeddedBroker.shared(tmp_path) as first, EmbeddedBroker.shared(tmp_path) as second:
+        address = first.bootstrap
+        first.kill()
+        assert not listens(address)
+        assert second.bootstrap == address
+        assert listens(address)
+    wait_gone(address)
+
+
+USER = """
+import os, sys
+from pathlib import Path
+from millstream.broker import EmbeddedBroker
+broker = EmbeddedBroker.shared(Path(sys.argv[1]))
+print(broker.bootstrap, flush=True)
+sys.stdin.readline()
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_it_goes_with_a_user_that_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", USER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as user:
+        assert user.stdout is not None
+        address = user.stdout.readline().strip()
+        assert listens(address)
+        user.communicate("\n", timeout=PATIENCE_S)
+        assert user.returncode == -9
+    wait_gone(address)
+
+
+def test_memory_and_data_are_two_brokers(tmp_path: Path) -> None:
+    with EmbeddedBroker.shared(tmp_path) as durable, EmbeddedBroker.shared(tmp_path, memory=True) as memory:
+        assert durable.bootstrap != memory.bootstrap
+
+
+def run_broker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "millstream.broker", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+
+
+def test_a_port_in_use_is_one_clear_line(broker: EmbeddedBroker) -> None:
+    done = run_broker("--listen", broker.bootstrap, "--memory")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "is in use" in done.stderr
+
+
+def test_a_data_folder_belongs_to_one_broker(tmp_path: Path) -> None:
+    with EmbeddedBroker.private(tmp_path):
+        done = run_broker("--listen", "127.0.0.1:0", "--data", str(tmp_path))
+        assert done.returncode == 2
+        assert "Another broker runs on the data folder" in done.stderr
+        with pytest.raises(BrokerStartError, match="Another broker"):
+            EmbeddedBroker.private(tmp_path)
+
+
+def test_a_folder_that_is_none_is_one_clear_line(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    done = run_broker("--listen", "127.0.0.1:0", "--data", str(file))
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    with pytest.raises(BrokerStartError, match="cannot be made"):
+        EmbeddedBroker.shared(file)
+
+
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:99999"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    assert run_broker("--listen", address, "--memory").returncode == 2
