@@ -124,7 +124,7 @@ class DataConsumer(Protocol):
         """Whatever has arrived, up to max_records; waits up to timeout_ms only while there is nothing at all."""
 
     def watermarks(self, source: TopicPartition, *, timeout_ms: int) -> tuple[int, int]:
-        """First offset and end offset as the broker tells them now."""
+        """First offset and end offset as the broker tells them now; tries until the limit what trying can mend."""
 
     def known_end(self, source: TopicPartition) -> int | None:
         """End offset that came with the last fetch, without asking the broker; None before the first."""

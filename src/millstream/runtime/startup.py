@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from millstream.client.contract import EARLIEST, Admin, DataConsumer
+from millstream.client.contract import Admin, DataConsumer
 from millstream.config import Settings
 from millstream.errors import KafkaError
 from millstream.model import Batch, TopicPartition
@@ -59,19 +59,21 @@ class Ground:
 
     def _read(self, partitions: Iterable[TopicPartition]) -> list[Batch]:
         """Everything that stands in the partitions now."""
-        left = set(partitions)
-        everything = list(left)
+        marks = {source: self._data.watermarks(source, timeout_ms=self._limit_ms) for source in partitions}
+        ends = {source: end for source, (begin, end) in marks.items() if begin < end}
+        left = set(ends)
         batches: list[Batch] = []
-        self._data.assign(dict.fromkeys(left, EARLIEST))
+        self._data.assign({source: marks[source][0] for source in ends})
         until = self._clock.monotonic_ms() + self._limit_ms
         while left:
             fetched = self._data.poll(max_records=POLL_RECORDS, timeout_ms=POLL_MS)
             batches += fetched.batches
+            left -= {batch.source for batch in fetched.batches if batch.next_offset >= ends[batch.source]}
             left -= {end.source for end in fetched.ends}
             for failure in fetched.failures:
                 if not failure.error.retriable:
                     raise failure.error
             if self._clock.monotonic_ms() > until:
                 raise KafkaError(f"{min(left)} could not be read within {self._limit_ms} ms", retriable=True)
-        self._data.unassign(everything)
+        self._data.unassign(ends)
         return batches

@@ -155,8 +155,11 @@ class WorkerTables:
     def complete(self) -> bool:
         return not self._unread
 
-    def open(self, intake: Intake) -> None:
-        intake.open(self, dict.fromkeys(self.partitions, EARLIEST))
+    def open(self, intake: Intake, data: DataConsumer, limit_ms: int) -> None:
+        """Begin to read; an empty partition is complete at once, without the wait of a fetch that finds nothing."""
+        marks = {source: data.watermarks(source, timeout_ms=limit_ms) for source in self.partitions}
+        self._unread = {source for source, (begin, end) in marks.items() if begin < end}
+        intake.open(self, {source: begin for source, (begin, _) in marks.items()})
 
     def take(self, batch: Batch) -> None:
         self.tables.apply(batch)

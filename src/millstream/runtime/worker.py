@@ -77,7 +77,7 @@ class Worker:
         stack.callback(membership.close)
         intake = Intake(data, self._settings, self._clock)
         tables = WorkerTables(self._topology, prepared.counts)
-        tables.open(intake)
+        tables.open(intake, data, self._settings.call_timeout_ms)
         surroundings = Surroundings(
             self._topology,
             self._settings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -15,6 +16,8 @@ from millstream.client.librdkafka.config import Connection, build
 from millstream.client.librdkafka.failures import kafka_error, raised
 from millstream.errors import KafkaError
 from millstream.model import Batch, TopicPartition
+
+RETRY_S = 0.02
 
 _second = itemgetter(1)
 
@@ -110,17 +113,24 @@ class LibrdkafkaDataConsumer:
         return rows
 
     def watermarks(self, source: TopicPartition, *, timeout_ms: int) -> tuple[int, int]:
-        try:
-            found = self._consumer.get_watermark_offsets(RdTopicPartition(*source), timeout=timeout_ms / 1000)
-        except (KafkaException, RuntimeError) as failed:
-            raise raised(failed, f"asking for the offsets of {source}") from failed
-        if found is None:
-            raise KafkaError(
-                f"asking for the offsets of {source}: no answer within {timeout_ms} ms",
-                code=RdKafkaError._TIMED_OUT,
-                retriable=True,
-            )
-        return found
+        doing = f"asking for the offsets of {source}"
+        until = time.monotonic() + timeout_ms / 1000
+        while True:
+            left_s = max(0.001, until - time.monotonic())
+            try:
+                found = self._consumer.get_watermark_offsets(RdTopicPartition(*source), timeout=left_s)
+            except (KafkaException, RuntimeError) as failed:
+                problem = raised(failed, doing)
+                # A topic that was just created has no leader that everyone knows of yet.
+                if not problem.retriable or time.monotonic() + RETRY_S > until:
+                    raise problem from failed
+                time.sleep(RETRY_S)
+                continue
+            if found is None:
+                raise KafkaError(
+                    f"{doing}: no answer within {timeout_ms} ms", code=RdKafkaError._TIMED_OUT, retriable=True
+                )
+            return found
 
     def known_end(self, source: TopicPartition) -> int | None:
         _, end = self._consumer.get_watermark_offsets(self._assigned[source], cached=True)
