@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
 from typing import Any
 
+from millstream.broker.launch import EmbeddedBroker
+from millstream.client.librdkafka import LibrdkafkaClient
 from millstream.config import Settings
 from millstream.dsl.program import Program
+from millstream.runtime.worker import Worker
 
 
 class App(Program):
@@ -20,3 +29,64 @@ class App(Program):
     def __init__(self, application_id: str, **settings: Any) -> None:
         self.settings = Settings.of(application_id, **settings)
         super().__init__(emit=self.settings.emit)
+
+    def configure(self, **changes: Any) -> None:
+        """Change settings after the fact, named as they are in `Settings`.
+
+        >>> app = App("words")
+        >>> app.configure(bootstrap_servers="127.0.0.1:9092")
+        >>> app.settings.bootstrap_servers
+        '127.0.0.1:9092'
+        """
+        self.settings = dataclasses.replace(self.settings, **changes)
+
+    def run(self, stop: threading.Event | None = None) -> None:
+        """Process until SIGINT or SIGTERM comes, or `stop` is set; then commit and return.
+
+        Without `bootstrap_servers` the embedded broker of the state folder is joined, or started, and topics that do
+        not exist yet are created on it with one partition.
+
+        Raises:
+            TopologyError: the program cannot run as written, or a source topic is missing.
+            BrokerUnavailableError: nobody answers at `bootstrap_servers`.
+            MillstreamError: what stopped the processing. What came before was committed.
+        """
+        topology = self.topology()
+        with ExitStack() as stack:
+            settings = self.settings
+            if settings.bootstrap_servers is None:
+                broker = stack.enter_context(EmbeddedBroker.shared(settings.state_dir))
+                settings = dataclasses.replace(
+                    settings,
+                    bootstrap_servers=broker.bootstrap,
+                    create_missing_topics=settings.create_missing_topics or 1,
+                )
+            client = LibrdkafkaClient(
+                str(settings.bootstrap_servers),
+                common=settings.kafka,
+                consumer=settings.consumer,
+                producer=settings.producer,
+                unavailable_after_ms=settings.broker_timeout_ms,
+            )
+            Worker(topology, settings, client).run(stack.enter_context(stopped_by_signals(stop)))
+
+
+@contextmanager
+def stopped_by_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set; a second SIGINT interrupts at once. In other threads no signal is taken."""
+    event = stop or threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if event.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        event.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
