@@ -9,8 +9,9 @@
     server.py   asyncio around the core
     launch.py   the broker as a process of its own, shared by the programs of a folder
 
-Not served: transactions (refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED). Retention and compaction do not happen: logs keep
-everything, which `cleanup.policy=compact` permits, and such topics demand a key of every record, as Kafka's do.
+Not served: transactions; no transactional id is authorized, so that clients learn it at once. Retention and compaction
+do not happen: logs keep everything, which `cleanup.policy=compact` permits, and such topics demand a key of every
+record, as Kafka's do.
 """
 
 from millstream.broker.launch import EmbeddedBroker

@@ -136,7 +136,8 @@ class EmbeddedBroker:
             (self._home / "address").write_text(self._address)
 
     def _start(self, port: int) -> None:
-        command = [sys.executable, "-m", "millstream.broker", "--listen", f"127.0.0.1:{port}"]
+        # -P: a module in the user's folder must not be taken for one of the standard library.
+        command = [sys.executable, "-P", "-m", "millstream.broker", "--listen", f"127.0.0.1:{port}"]
         command += ["--users", str(self._home / "users")]
         command += ["--memory"] if self._data is None else ["--data", str(self._data)]
         log = self._home / "broker.log"

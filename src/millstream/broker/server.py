@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import gc
 import os
 import signal
 import time
@@ -48,6 +49,7 @@ def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
             broker = Broker(settings.data, uuid.uuid4, _now_ms())
         except (OSError, ValueError) as error:
             raise BrokerStartError(f"The data folder {settings.data} cannot be used: {error}") from error
+        gc.freeze()  # what start-up made stays for good: collections need not look through it again
         try:
             asyncio.run(_Server(broker, settings).run(ready))
         finally:

@@ -29,7 +29,7 @@ from millstream.broker.topics.catalogue import INTERNAL_TOPICS, Topic, TopicErro
 from millstream.broker.topics.names import name_problem
 
 NO_TRANSACTIONS = ErrorCode.transactional_id_authorization_failed
-"""No transactional id is allowed here. Clients give up at once on this error; on UNSUPPORTED_VERSION librdkafka retries."""
+"""No transactional id is allowed here: an error on which clients give up; on UNSUPPORTED_VERSION librdkafka retries."""
 DEFAULT_PARTITIONS = 1
 _GROUP_KEY, _TRANSACTION_KEY = 0, 1
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
+
 from kio.schema.errors import ErrorCode
 from kio.schema.offset_commit.v8.request import OffsetCommitRequest
 from kio.schema.offset_delete.v0.request import OffsetDeleteRequest
@@ -22,6 +25,7 @@ from millstream.broker.protocol.answers.groups import (
 from millstream.model import TopicPartition
 
 _LONGEST_METADATA = 4096
+_log = logging.getLogger(__name__)
 
 
 def offset_commit(broker: Broker, call: Call, message: OffsetCommitRequest, reply: Reply) -> None:
@@ -49,10 +53,20 @@ def offset_commit(broker: Broker, call: Call, message: OffsetCommitRequest, repl
                     each.committed_offset, each.committed_leader_epoch, each.committed_metadata or "", call.wall_ms
                 )
             results.setdefault(topic.name, []).append(PartitionResult(each.partition_index, error))
-    if offsets:
-        broker.coordinator.known(message.group_id)
-        broker.coordinator.offsets.commit(message.group_id, offsets)
+    if offsets and not _stored(broker, message.group_id, offsets):
+        for name, given in results.items():
+            results[name] = [PartitionResult(each.partition_index, ErrorCode.kafka_storage_error) for each in given]
     reply(OffsetResults(tuple(TopicPartitionResults(name, tuple(each)) for name, each in results.items())))
+
+
+def _stored(broker: Broker, group_id: str, offsets: Mapping[TopicPartition, CommittedOffset]) -> bool:
+    broker.coordinator.known(group_id)
+    try:
+        broker.coordinator.offsets.commit(group_id, offsets)
+    except OSError as error:
+        _log.error("offsets of group %s cannot be written: %s", group_id, error)
+        return False
+    return True
 
 
 def offset_fetch(broker: Broker, call: Call, message: OffsetFetchRequest, reply: Reply) -> None:
