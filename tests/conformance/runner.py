@@ -122,5 +122,5 @@ def _contents(store: KeyValueStore[Any, Any] | WindowRows, wanted: list[Spec]) -
     timed = any("timestamp" in row for row in wanted)
     if isinstance(store, WindowRows):
         size = next((row["window"]["end"] - row["window"]["start"] for row in wanted), 0)
-        return [_row(Windowed(key, Window(start, start + size)), *row) for start, key, row in store.all()]
+        return [_row(Windowed(key, Window(start, start + size)), *row[:2]) for start, key, row in store.all()]
     return [_row(key, value, store.timestamp(key) if timed else None) for key, value in store.all()]

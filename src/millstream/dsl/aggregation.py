@@ -56,7 +56,8 @@ def aggregated(
         builder.add_store(StoreSpec(store, "keyvalue", handle.key, kept.stored), site)
     else:
         retention = windows.size_ms + windows.grace_ms
-        builder.add_store(StoreSpec(store, "window", handle.key, kept.stored, retention_ms=retention), site)
+        spec = StoreSpec(store, "window", handle.key, kept.stored, window_ms=windows.size_ms, retention_ms=retention)
+        builder.add_store(spec, site)
         keys = TimeWindowedSerde(handle.key, windows.size_ms)
     added = Aggregate(
         name=node,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from millstream.plan.aggregation import Aggregation, Column, Counted, Declared, Folded, Kind, Reduced
+from millstream.plan.aggregation import Aggregation, Counted, Declared, Folded, Kind, Reduced
 from millstream.plan.function import UserFunction
 
 Step: TypeAlias = Callable[[list[Any], int, Any], None]  # accumulators, slot, the field's value
@@ -38,10 +38,6 @@ def fold_for(aggregation: Aggregation) -> Fold:
 
 
 # --- declared aggregates: a flat list of accumulators
-
-
-def _count(slots: list[Any], at: int, _value: Any) -> None:
-    slots[at] += 1
 
 
 def _sum(slots: list[Any], at: int, value: Any) -> None:
@@ -76,7 +72,7 @@ def _last(slots: list[Any], at: int, value: Any) -> None:
 
 
 STEPS: dict[Kind, tuple[Step, list[Any]]] = {
-    "count": (_count, [0]),
+    "count": (_sum, [0]),  # without a field: one more for each record
     "sum": (_sum, [0]),
     "mean": (_mean, [0, 0]),
     "min": (_min, [None]),
@@ -88,49 +84,73 @@ STEPS: dict[Kind, tuple[Step, list[Any]]] = {
 
 def _declared(plan: Declared) -> Fold:
     initial: list[Any] = []
-    steps: list[tuple[Step, int]] = []
+    counts: list[int] = []
+    steps: list[Step] = []
+    places: list[int] = []
     for column in plan.columns:
         step, slots = STEPS[column.kind]
-        steps.append((step, len(initial)))
+        if column.field is None:
+            counts.append(len(initial))
+        else:
+            steps.append(step)
+            places.append(len(initial))
         initial += slots
-    read = _reader(plan.columns, by_item=plan.by_item)
-    nothing = (None,) * len(steps)
+    read = _reader([column.field for column in plan.columns if column.field is not None], by_item=plan.by_item)
 
     def then(_key: Any, value: Any, slots: list[Any]) -> list[Any]:
         # a copy: an error half-way leaves the stored aggregate whole, and what was passed on stays as it was
         slots = slots.copy()
-        for (step, at), field in zip(steps, nothing if value is None else read(value), strict=True):
-            step(slots, at, field)
+        for at in counts:
+            slots[at] += 1
+        if value is not None:
+            for step, at, field in zip(steps, places, read(value), strict=True):
+                step(slots, at, field)
         return slots
 
+    return Fold(lambda key, value: then(key, value, initial), then, _result(plan))
+
+
+def _result(plan: Declared) -> Callable[[list[Any]], Any]:
+    """From accumulators to the declared result."""
+    finish: list[tuple[int, bool]] = []
+    width = 0
+    for column in plan.columns:
+        finish.append((width, column.kind == "mean"))
+        width += len(STEPS[column.kind][1])
     names = [column.name for column in plan.columns]
-    finish = [(at, column.kind == "mean") for (_, at), column in zip(steps, plan.columns, strict=True)]
-    make = plan.result
+    make, positional = plan.result, _takes_in_order(plan.result, names)
 
     def result(slots: list[Any]) -> Any:
         values = [
             (slots[at] / slots[at + 1] if slots[at + 1] else None) if is_mean else slots[at] for at, is_mean in finish
         ]
-        return make(**dict(zip(names, values, strict=True)))
+        return make(*values) if positional else make(**dict(zip(names, values, strict=True)))
 
-    return Fold(lambda key, value: then(key, value, initial), then, result)
+    return result
 
 
-def _reader(columns: tuple[Column, ...], *, by_item: bool) -> Callable[[Any], tuple[Any, ...]]:
+def _takes_in_order(make: Callable[..., Any], names: list[str]) -> bool:
+    """Whether the result type can be called with these fields by position, which is several times faster."""
+    try:
+        probe = make(*range(len(names)))
+    except (TypeError, ValueError):
+        return False
+    return all(getattr(probe, name, None) == place for place, name in enumerate(names))
+
+
+def _reader(fields: list[str | UserFunction], *, by_item: bool) -> Callable[[Any], Iterable[Any]]:
     """One function that reads all the fields of a value."""
-    fields = [column.field for column in columns]
-    if len(fields) > 1 and all(isinstance(field, str) for field in fields):
-        names = [field for field in fields if isinstance(field, str)]
+    names = [field for field in fields if isinstance(field, str)]
+    if len(names) == len(fields) > 1:
         return operator.itemgetter(*names) if by_item else operator.attrgetter(*names)
     getters = [_getter(field, by_item=by_item) for field in fields]
-    return lambda value: tuple(get(value) for get in getters)
+    if len(getters) == 1:
+        only = getters[0]
+        return lambda value: (only(value),)
+    return lambda value: [get(value) for get in getters]
 
 
-def _getter(field: str | UserFunction | None, *, by_item: bool) -> Callable[[Any], Any]:
-    match field:
-        case None:
-            return lambda _value: None
-        case str(name):
-            return operator.itemgetter(name) if by_item else operator.attrgetter(name)
-        case UserFunction(call=call):
-            return call
+def _getter(field: str | UserFunction, *, by_item: bool) -> Callable[[Any], Any]:
+    if isinstance(field, str):
+        return operator.itemgetter(field) if by_item else operator.attrgetter(field)
+    return field.call

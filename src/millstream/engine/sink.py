@@ -3,74 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from struct import Struct
+from typing import Any, TypeAlias
 
-from millstream.engine.outbox import PartitionBuffer
+from millstream.engine.outbox import PartitionBuffer, TopicBuffer
 from millstream.engine.parts import Downstream, NodeFunction, Parts
-from millstream.model import Headers
 from millstream.plan.internal import repartition_topic
 from millstream.plan.nodes import Sink
-from millstream.serde import Serde, TimeWindowedSerde
+from millstream.serde import Serde, TimeWindowedSerde, Windowed
 
 REMEMBERED_KEYS = 100_000
+
+Address: TypeAlias = tuple[bytes | None, PartitionBuffer]
+_START = Struct(">q")
 
 
 def sink(node: Sink, _downstream: Downstream, parts: Parts) -> NodeFunction:
     topic = repartition_topic(parts.app_id, node.topic) if node.internal else node.topic
     buffer = parts.outbox.topic(topic)
-    encode_value, context, failures = node.value.encode, parts.context, parts.failures
-    address = _address(node.key, buffer.route)
-    remembered: dict[Any, tuple[bytes | None, PartitionBuffer]] = {}
-    remember = node.key.cacheable
+    address_of, encode_value = _addressing(node.key, buffer), node.value.encode
+    context, failures = parts.context, parts.failures
 
     def call(key: Any, value: Any, timestamp: int) -> None:
         try:
-            found = remembered.get(key) if remember else None
-            if found is None:
-                found = address(key)
-                if remember:
-                    if len(remembered) >= REMEMBERED_KEYS:
-                        remembered.clear()
-                    remembered[key] = found
             data = None if value is None else encode_value(value)
+            key_bytes, rows = (None, buffer.route(None)) if key is None else address_of(key)
         except Exception as error:
             failures.unencodable(node.name, topic, error)
             return
-        key_bytes, rows = found
         if context.headers:
             rows.headers[len(rows.timestamps)] = context.headers
         rows.keys.append(key_bytes)
         rows.values.append(data)
         rows.timestamps.append(timestamp)
 
-    def without_key(value: Any, timestamp: int, headers: Headers) -> None:
-        try:
-            data = None if value is None else encode_value(value)
-        except Exception as error:
-            failures.unencodable(node.name, topic, error)
-            return
-        buffer.append(None, data, timestamp, headers)
-
-    def call_with_null_keys(key: Any, value: Any, timestamp: int) -> None:
-        if key is None:
-            without_key(value, timestamp, context.headers)
-        else:
-            call(key, value, timestamp)
-
-    return call_with_null_keys
+    return call
 
 
-def _address(
-    serde: Serde[Any], route: Callable[[bytes | None], PartitionBuffer]
-) -> Callable[[Any], tuple[bytes, PartitionBuffer]]:
-    """A key's bytes and its partition; a windowed key lies where its inner key does (rule F14)."""
-    encode = serde.encode
-    if isinstance(serde, TimeWindowedSerde):
-        encode_inner = serde.inner.encode
-        return lambda key: (encode(key), route(encode_inner(key.key)))
+class Addresses(dict[Any, Address]):
+    """Bytes and partition of keys; a repeated key is encoded and hashed once."""
 
-    def address(key: Any) -> tuple[bytes, PartitionBuffer]:
-        data = encode(key)
-        return data, route(data)
+    def __init__(self, encode: Callable[[Any], bytes], route: Callable[[bytes | None], PartitionBuffer]) -> None:
+        super().__init__()
+        self._encode = encode
+        self._route = route
 
-    return address
+    def __missing__(self, key: Any) -> Address:
+        if len(self) >= REMEMBERED_KEYS:
+            self.clear()
+        found = self[key] = self.of(key)
+        return found
+
+    def of(self, key: Any) -> Address:
+        """Without remembering it."""
+        data = self._encode(key)
+        return data, self._route(data)
+
+
+def _addressing(serde: Serde[Any], buffer: TopicBuffer) -> Callable[[Any], Address]:
+    """From a key to its bytes and its partition; a windowed key lies where its inner key does (rule F14)."""
+    inner = serde.inner if isinstance(serde, TimeWindowedSerde) else serde
+    addresses = Addresses(inner.encode, buffer.route)
+    find = addresses.__getitem__ if inner.cacheable else addresses.of
+    pack = _START.pack
+
+    def windowed(key: Windowed[Any]) -> Address:
+        data, rows = find(key.key)
+        return data + pack(key.window.start), rows  # type: ignore[operator]  # an inner key is never null
+
+    return windowed if isinstance(serde, TimeWindowedSerde) else find

@@ -12,5 +12,5 @@ Rows: TypeAlias = KeyValueRows | WindowRows
 
 def open_store(spec: StoreSpec) -> Rows:
     if spec.kind == "window":
-        return WindowRows(spec.name, spec.key, spec.value, spec.retention_ms or 0)
+        return WindowRows(spec.name, (spec.key, spec.value), spec.window_ms, spec.retention_ms)
     return KeyValueRows(spec.name, spec.key, spec.value)

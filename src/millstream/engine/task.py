@@ -155,10 +155,11 @@ class Task:
         keys, values, timestamps, headers = rows.keys, rows.values, rows.timestamps, rows.headers
         for row in range(run.first, run.end):
             timestamp = timestamps[row]
-            context.stream_time = max(context.stream_time, timestamp)
-            context.row, context.rows = row, rows
-            context.headers = () if headers is None else headers[row]
-            context.timestamp = timestamp
+            if timestamp > context.stream_time:
+                context.stream_time = timestamp
+            context.row, context.rows, context.timestamp = row, rows, timestamp
+            if headers is not None:
+                context.headers = headers[row]
             function(keys[row], values[row], timestamp)
             if context.stream_time >= schedule.next_due:
                 schedule.run(context.stream_time)

@@ -9,7 +9,6 @@ from millstream.engine.folds import fold_for
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.plan.nodes import Aggregate
 from millstream.plan.windows import TimeWindows
-from millstream.serde import Window, Windowed
 from millstream.state import WindowRows
 
 
@@ -21,7 +20,7 @@ def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downst
     size, advance = windows.size_ms, windows.advance_ms
     kept = size + windows.grace_ms
     metrics, failed = parts.metrics, parts.failures.processing
-    segment_of = store.segment
+    segment_of, row = store.segment, store.row
     stream_time = -1  # observed by this operator (rule T5)
 
     def start() -> None:
@@ -41,22 +40,24 @@ def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downst
             return failed(node.name, node.site, error)
         if entry is not None and entry[1] > timestamp:  # W4
             timestamp = entry[1]
-        if new is None:
-            segment.rows.pop(key, None)
-        elif entry is None:
-            segment.rows[key] = [new, timestamp]
-        else:
-            entry[0], entry[1] = new, timestamp
         segment.dirty[key] = timestamp
-        windowed = Windowed(key, Window(begin, begin + size))
-        return emit((begin, key), windowed, new, timestamp, entry is not None)
+        if entry is None:
+            entry = row(key, begin, new, timestamp)
+            if new is not None:
+                segment.rows[key] = entry
+            return emit((begin, key), entry[2], new, timestamp, False)
+        entry[0], entry[1] = new, timestamp
+        if new is None:
+            del segment.rows[key]
+        return emit((begin, key), entry[2], new, timestamp, True)
 
     def tumbling(key: Any, value: Any, timestamp: int) -> None:
         nonlocal stream_time
         if key is None:  # W2
             metrics.dropped += 1
             return
-        stream_time = max(stream_time, timestamp)
+        if timestamp > stream_time:
+            stream_time = timestamp
         update(key, value, timestamp, timestamp - timestamp % size)
 
     def hopping(key: Any, value: Any, timestamp: int) -> None:
@@ -64,7 +65,8 @@ def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downst
         if key is None:
             metrics.dropped += 1
             return
-        stream_time = max(stream_time, timestamp)
+        if timestamp > stream_time:
+            stream_time = timestamp
         for begin in range(max(0, timestamp - size + advance) // advance * advance, timestamp + 1, advance):  # W1
             update(key, value, timestamp, begin)
 

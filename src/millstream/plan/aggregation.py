@@ -13,7 +13,7 @@ Kind: TypeAlias = Literal["count", "sum", "mean", "min", "max", "first", "last"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One declared aggregate: its name in the result, its kind, and the field it reads (None: the record itself)."""
+    """One declared aggregate: its name in the result, its kind, and the field it reads (None: a count)."""
 
     name: str
     kind: Kind

@@ -79,7 +79,7 @@ def changelog_config(store: StoreSpec, extra_retention_ms: int) -> dict[str, str
     """Rule N1."""
     config = {"cleanup.policy": "compact", "message.timestamp.type": "CreateTime"}
     if store.kind == "window":
-        retention = (store.retention_ms or 0) + extra_retention_ms
+        retention = store.retention_ms + extra_retention_ms
         config |= {"cleanup.policy": "compact,delete", "retention.ms": str(retention)}
     return config
 

@@ -23,7 +23,7 @@ Extractor: TypeAlias = Callable[[Any, Any, int, int], int]  # key, value, record
 class StoreSpec:
     """A state store. `kind` tells its shape and the form of its changelog (rules F1, F2).
 
-    `timestamped` stores keep a timestamp beside the value. `retention_ms` is for windows only.
+    `timestamped` stores keep a timestamp beside the value. `window_ms` and `retention_ms` are for windows only.
     """
 
     name: str
@@ -31,7 +31,8 @@ class StoreSpec:
     key: Serde[Any]
     value: Serde[Any]
     timestamped: bool = True
-    retention_ms: int | None = None
+    window_ms: int = 0
+    retention_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,9 @@ class Aggregate(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToStream(Node):
-    """The updates of a table as records (rule K6)."""
+    """The updates of a table as records (rule K6): each that the table passes on, or the latest of a round."""
+
+    emit: Emit = "every"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from struct import Struct
 from typing import Any
 
 from millstream.model import Batch
-from millstream.serde import Serde
+from millstream.serde import Serde, Window, Windowed
 from millstream.state.changes import Changes
 from millstream.state.keyvalue import Row
 
@@ -26,15 +26,15 @@ class Segment:
 
 
 class WindowRows:
-    """The rows of one task's window store: [value, timestamp], by window start and key.
+    """The rows of one task's window store by window start and key: [value, timestamp, windowed key].
 
     Windows that start `retention_ms` or more before the newest start are forgotten (rule W20).
     """
 
-    def __init__(self, name: str, key: Serde[Any], value: Serde[Any], retention_ms: int) -> None:
+    def __init__(self, name: str, serdes: tuple[Serde[Any], Serde[Any]], size_ms: int, retention_ms: int) -> None:
         self.name = name
-        self.key = key
-        self.value = value
+        self.key, self.value = serdes
+        self.size_ms = size_ms
         self._retention_ms = retention_ms
         self._newest_start = -1
         self._segments: dict[int, Segment] = {}
@@ -53,6 +53,10 @@ class WindowRows:
                 self._newest_start = start
                 self._forget_until(start - self._retention_ms)
         return found
+
+    def row(self, key: Any, start: int, value: Any, timestamp: int) -> Row:
+        """A new row; its windowed key is made once and passed on with every update."""
+        return [value, timestamp, Windowed(key, Window(start, start + self.size_ms))]
 
     def _forget_until(self, start: int) -> None:
         """Nothing is done per key: a segment goes as a whole. What the changelog must still have stays until then."""
@@ -96,4 +100,4 @@ class WindowRows:
             if value is None:
                 self.segment(start).rows.pop(key, None)
             else:
-                self.segment(start).rows[key] = [self.value.decode(value), timestamp]
+                self.segment(start).rows[key] = self.row(key, start, self.value.decode(value), timestamp)
