@@ -194,7 +194,7 @@ class ApacheKafka:
             process.wait(STOP_LIMIT_S)
 
     def _command(self, main: str, *arguments: str) -> list[str]:
-        return [self._java, *JVM_OPTIONS, "-cp", self._class_path, main, *arguments]
+        return [self._java, *JVM_OPTIONS, f"-Djava.io.tmpdir={self._folder}", "-cp", self._class_path, main, *arguments]
 
 
 def _free_port() -> int:
