@@ -18,6 +18,8 @@ from .model import Benchmark
 
 CONNECT_S: Final = 10.0
 TIMEOUT_S: Final = 30.0
+# A replayed match has timestamps of long ago, which a broker's default retention by time would soon delete.
+KEPT: Final = {"retention.ms": "-1"}
 RESULTS: Final = (ALERTS, LOCATIONS, ANOMALIES, DROPOFFS, DEAD_LETTERS)
 
 
@@ -35,9 +37,9 @@ def create_topics(bootstrap: str, partitions: int = PARTITIONS) -> int:
         error = failure.args[0]
         raise BrokerUnavailableError(f"no broker answers at {bootstrap}: {error.str()}", code=error.code()) from failure
     wanted = [
-        NewTopic(REPORTS, partitions, 1),
+        NewTopic(REPORTS, partitions, 1, config=KEPT),
         NewTopic(BENCHMARKS, 1, 1, config={"cleanup.policy": "compact"}),
-        *(NewTopic(name, 1, 1) for name in RESULTS),
+        *(NewTopic(name, 1, 1, config=KEPT) for name in RESULTS),
     ]
     for name, created in admin.create_topics(wanted, operation_timeout=TIMEOUT_S, request_timeout=TIMEOUT_S).items():
         try:
