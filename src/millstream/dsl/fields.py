@@ -51,9 +51,16 @@ def getter(of: Any, name: str) -> Callable[[Any], Any]:
     return operator.itemgetter(name) if reads_by_item(of) else operator.attrgetter(name)
 
 
-def composite_key(of: Any, names: tuple[str, ...], types: dict[str, Any]) -> tuple[type, Callable[[Any], Any]]:
-    """A frozen record type for several key fields, and the function that makes it from a value."""
-    key_type = msgspec.defstruct("Key", [(name, types[name]) for name in names], frozen=True, order=True)
+def composite_key(of: Any, types: dict[str, Any], given: Any, site: CallSite) -> tuple[type, Callable[[Any], Any]]:
+    """A frozen record type for several key fields, or the one given, and the function that makes it from a value."""
+    if given is None:
+        key_type: Any = msgspec.defstruct("Key", list(types.items()), frozen=True, order=True)
+    else:
+        key_type = given
+    names = tuple(declared_fields(key_type) or ())
+    if set(names) != set(types):
+        has = f"has {', '.join(names)}" if names else "is no record type"
+        raise TopologyError(f"{site}: the key's type must have the fields {', '.join(types)}; {key_type!r} {has}")
     read = operator.itemgetter(*names) if reads_by_item(of) else operator.attrgetter(*names)
 
     def key_of(value: Any) -> Any:

@@ -31,5 +31,5 @@ def _group_key(handle: Handle, keys: tuple[Any, ...], key: Any, site: CallSite) 
     types = require_fields(of, keys, site)
     if len(keys) == 1:
         return UserFunction(getter(of, keys[0]), False, keys[0]), key_serde(key or types[keys[0]], None)
-    key_type, key_of = composite_key(of, keys, types)
+    key_type, key_of = composite_key(of, types, key, site)
     return UserFunction(key_of, False, ", ".join(keys)), serde_for(key_type, key=True)

@@ -156,8 +156,9 @@ class Stream(Generic[K, V]):
     def group_by(self, *keys: Any, key: Any = None, name: str | None = None) -> GroupedStream[Any, V]:
         """Group by fields of the value, or by what a function makes of it; an aggregation follows.
 
-        Several fields make a composite key: a JSON object on the wire, a frozen record in Python. Records go through a
-        repartition topic, so that all of one key meet in one task. `name` names that topic.
+        Several fields make a composite key: a JSON object on the wire, a frozen record in Python, of the type `key` if
+        that is given. Records go through a repartition topic, so that all of one key meet in one task. `name` names
+        that topic.
         """
         return GroupedStream(grouped(self.handle, keys, key), name)
 
@@ -303,7 +304,7 @@ class GroupedStream(Generic[K, V]):
         result: Callable[..., V2] | None = None,
         *,
         initializer: Callable[[], V2] | None = None,
-        aggregator: Callable[[K, V, V2], V2] | None = None,
+        aggregator: Callable[[Any, V, V2], V2] | Callable[[V, V2], V2] | None = None,
         value: Any = None,
         store: str | None = None,
         name: str | None = None,
@@ -311,7 +312,8 @@ class GroupedStream(Generic[K, V]):
         **columns: DeclaredAggregate,
     ) -> Table[K, V2]:
         """Declared aggregates, `aggregate(Quality, reports=ms.count(), bitrate=ms.mean("bitrate"))`, or Kafka Streams'
-        `initializer` and `aggregator` of (key, value, aggregate). Returning None deletes the entry (rule A3).
+        `initializer` and `aggregator` of (key, value, aggregate), or (value, aggregate). Returning None deletes the
+        entry (rule A3).
         """
         site = call_site("aggregate")
         if initializer is not None or aggregator is not None:
@@ -331,10 +333,17 @@ class Table(Generic[K, V]):
     def __init__(self, handle: Handle) -> None:
         self.handle = handle
 
-    def to_stream(self, *, name: str | None = None) -> Stream[K, V]:
-        """Every update as a record; a deleted row as one with the value None (rule K6)."""
+    def to_stream(self, *, emit: Emit = "every", name: str | None = None) -> Stream[K, V]:
+        """Every update as a record; a deleted row as one with the value None (rule K6).
+
+        With `emit="latest"` of a table that emits each update, this stream alone has the last update of each key in a
+        round of processing.
+        """
+        site = call_site("to_stream")
+        if emit not in ("every", "latest"):
+            raise TopologyError(f'{site}: emit must be "every" or "latest", got {emit!r}')
         node = self.handle.builder.name("KTABLE-TOSTREAM", name)
-        added = ToStream(name=node, parents=(self.handle.node,), site=call_site("to_stream"))
+        added = ToStream(name=node, parents=(self.handle.node,), site=site, emit=emit)
         return Stream(self.handle.after(added, key_changed=False, store=None))
 
 

@@ -38,6 +38,9 @@ def table_source(node: TableSource, downstream: Downstream, parts: Parts) -> Nod
     return stored
 
 
-def to_stream(_node: ToStream, downstream: Downstream, _parts: Parts) -> NodeFunction:
+def to_stream(node: ToStream, downstream: Downstream, parts: Parts) -> NodeFunction:
     """Rule K6: updates are records as they are."""
-    return downstream.forward
+    if node.emit == "every":
+        return downstream.forward
+    emit = emitter(node.emit, downstream, parts)
+    return lambda key, value, timestamp: emit(key, key, value, timestamp, True)
