@@ -7,6 +7,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
+import millstream as ms
+
 from .definitions import (
     BACK_BAD_SHARE,
     BACK_REBUFFER,
@@ -21,7 +23,7 @@ from .definitions import (
     SILENT_GROUP_MS,
     TICK_MS,
 )
-from .model import Benchmark, Place, Record
+from .model import Benchmark, Place
 from .results import Alert, PlaceFigures
 
 BAD_REPORTS: Final = "bad reports"
@@ -32,7 +34,7 @@ BACK: Final = "back"
 NO_REPORTS: Final = "no reports"
 
 
-class Watch(Record, frozen=True):
+class Watch(ms.Record):
     """What is kept of one place: how far its newest window is, its newest report, and the alert while one is open."""
 
     window_ms: int
@@ -41,7 +43,7 @@ class Watch(Record, frozen=True):
     alert: Alert | None = None
 
 
-class Update(Record, frozen=True):
+class Update(ms.Record):
     """A window's figures after one more report, which was made at `at_ms`, with the benchmark of the CDN."""
 
     window_ms: int

@@ -7,6 +7,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+import millstream as ms
+
 from .definitions import (
     ALPHA,
     BACK_READINGS,
@@ -19,11 +21,11 @@ from .definitions import (
     SETTLED_READINGS,
     WARM_UP,
 )
-from .model import Record, Report
+from .model import Report
 from .results import Anomaly
 
 
-class Baseline(Record, frozen=True):
+class Baseline(ms.Record):
     """What is known of one stream.
 
     `since_ms` is the first reading of a fall, while one is suspected or lasts; `fallen` says that it was announced.

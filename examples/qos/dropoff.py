@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import millstream as ms
+
 from .definitions import LAST_REPORTS, SILENT_SESSION_MS
-from .model import Record, Report
+from .model import Report
 from .quality import CAUSES, cause
 from .results import Dropoff
 
 
-class Visit(Record, frozen=True):
+class Visit(ms.Record):
     """One viewer's run of reports without a silence: the causes of the last ones ("" where a report was good)."""
 
     location: str

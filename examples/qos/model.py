@@ -7,17 +7,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-
-class Record(msgspec.Struct, frozen=True):
-    """A typed JSON object."""
-
+import millstream as ms
 
 Name = Annotated[str, Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(gt=0)]
 
 
-class Report(Record, frozen=True):
+class Report(ms.Record):
     """One report of one player, made when a chunk of video has arrived. The record's timestamp says when.
 
     `number` counts the session's reports upwards, `startup_ms` is 0 except in the first,
@@ -41,7 +38,7 @@ class Report(Record, frozen=True):
     rebuffer_ms: Count
 
 
-class Benchmark(Record, frozen=True):
+class Benchmark(ms.Record):
     """What a CDN's own benchmark promises its viewers."""
 
     throughput_kbps: Positive
@@ -49,7 +46,7 @@ class Benchmark(Record, frozen=True):
     rebuffer_ratio: Annotated[float, Meta(ge=0, lt=1)]
 
 
-class Place(Record, frozen=True):
+class Place(ms.Record):
     """A location as one CDN serves it: what alerts are about. The fields stand in the order of the wire."""
 
     cdn: Name

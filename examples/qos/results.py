@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .model import Benchmark, Record
+import millstream as ms
+
+from .model import Benchmark
 
 
-class PlaceFigures(Record, frozen=True):
+class PlaceFigures(ms.Record):
     """A window's figures of one location and CDN. Means and shares are plain quotients of integer sums."""
 
     reports: int
@@ -20,7 +22,7 @@ class PlaceFigures(Record, frozen=True):
     rebuffer_ratio: float
 
 
-class Alert(Record, frozen=True):
+class Alert(ms.Record):
     """A location falls below its CDN's benchmark ("open"), or is back ("closed")."""
 
     status: Literal["open", "closed"]
@@ -34,7 +36,7 @@ class Alert(Record, frozen=True):
     benchmark: Benchmark
 
 
-class PlaceQuality(Record, frozen=True):
+class PlaceQuality(ms.Record):
     """A location and CDN as it stands: figures so far of its window against the benchmark."""
 
     location: str
@@ -46,7 +48,7 @@ class PlaceQuality(Record, frozen=True):
     benchmark: Benchmark
 
 
-class Anomaly(Record, frozen=True):
+class Anomaly(ms.Record):
     """A stream fell against its own past ("fell"), came back ("recovered"), or stayed where it is ("settled")."""
 
     status: Literal["fell", "recovered", "settled"]
@@ -60,7 +62,7 @@ class Anomaly(Record, frozen=True):
     score: float
 
 
-class Dropoff(Record, frozen=True):
+class Dropoff(ms.Record):
     """A viewer fell silent while the last reports were bad. `at_ms` is when the silence had lasted long enough."""
 
     session: str
