@@ -79,6 +79,7 @@ def consumer(broker: EmbeddedBroker, group: str = "none", **config: Any) -> Cons
             "enable.auto.commit": False,
             "session.timeout.ms": 6000,
             "heartbeat.interval.ms": 100,
+            "fetch.wait.max.ms": 20,
             **config,
         }
     )

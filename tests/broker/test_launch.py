@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from millstream.broker import EmbeddedBroker
+from millstream.broker.__main__ import main
 from millstream.errors import BrokerStartError
 from tests.broker.conftest import PATIENCE_S
 
@@ -114,4 +115,6 @@ def test_a_folder_that_is_none_is_one_clear_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("address", ["nonsense", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:99999"])
 def test_an_address_that_is_none_is_refused(address: str) -> None:
-    assert run_broker("--listen", address, "--memory").returncode == 2
+    with pytest.raises(SystemExit) as ended:
+        main(["--listen", address, "--memory"])
+    assert ended.value.code == 2

@@ -66,9 +66,10 @@ class Partitions:
 
     def remove(self, topic: Topic) -> None:
         """Delete the topic's logs; waiting fetches are told, and find it gone."""
-        for index in range(topic.partitions):
-            partition = self._open.pop((topic.name, index))
+        gone = [self._open.pop((topic.name, index)) for index in range(topic.partitions)]
+        for partition in gone:
             partition.log.destroy()
+        for partition in gone:
             partition.notify(1 << 62)
 
     def close(self) -> None:
