@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -66,15 +67,27 @@ os.kill(os.getpid(), 9)
 """
 
 
-def test_it_goes_with_a_user_that_is_killed(tmp_path: Path) -> None:
+def test_programs_that_start_together_agree_and_it_goes_when_they_are_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", USER, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as user:
-        assert user.stdout is not None
-        address = user.stdout.readline().strip()
-        assert listens(address)
-        user.communicate("\n", timeout=PATIENCE_S)
-        assert user.returncode == -9
+    with contextlib.ExitStack() as stack:
+        users = [
+            stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+            for _ in range(3)
+        ]
+        addresses = {user.stdout.readline().strip() for user in users if user.stdout is not None}
+        assert len(addresses) == 1
+        address = addresses.pop()
+        for user in users:
+            assert listens(address)
+            user.communicate("\n", timeout=PATIENCE_S)
+            assert user.returncode == -9
     wait_gone(address)
+
+
+def test_a_broker_of_another_folder_on_the_remembered_port_is_not_taken(tmp_path: Path, broker: EmbeddedBroker) -> None:
+    (tmp_path / "address").write_text(broker.bootstrap)
+    with EmbeddedBroker.shared(tmp_path) as own:
+        assert own.bootstrap != broker.bootstrap
 
 
 def test_memory_and_data_are_two_brokers(tmp_path: Path) -> None:
@@ -98,7 +111,7 @@ def test_a_data_folder_belongs_to_one_broker(tmp_path: Path) -> None:
     with EmbeddedBroker.private(tmp_path):
         done = run_broker("--listen", "127.0.0.1:0", "--data", str(tmp_path))
         assert done.returncode == 2
-        assert "Another broker runs on the data folder" in done.stderr
+        assert "Another broker runs on the folder" in done.stderr
         with pytest.raises(BrokerStartError, match="Another broker"):
             EmbeddedBroker.private(tmp_path)
 

@@ -121,7 +121,7 @@ class EmbeddedBroker:
         """Make sure that the folder's broker answers; programs that start at the same time agree on one."""
         with _exclusive(self._home / "start"):
             last = _read_address(self._home / "address")
-            if last and _answers(last):
+            if last and _is_locked(self._home / "running") and _answers(last):
                 self._address = last
                 return
             if self._process is not None:
@@ -170,7 +170,7 @@ class EmbeddedBroker:
         process, self._process = self._process, None
         if process is None:
             return
-        if _unused(self._home / "users"):
+        if not _is_locked(self._home / "users"):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_TIMEOUT_S)
         if process.returncode is None:
@@ -227,19 +227,19 @@ def _exclusive(path: Path) -> Iterator[None]:
         os.close(fd)
 
 
-def _unused(users: Path) -> bool:
-    """Whether no program holds the users file (the broker takes it for itself when it goes)."""
+def _is_locked(path: Path) -> bool:
+    """Whether anybody holds a lock on `path`. Asked where nobody else may be about to take it."""
     try:
-        fd = os.open(users, os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return False
+        return True
     finally:
         os.close(fd)
-    return True
+    return False
 
 
 def _read_address(path: Path) -> str:

@@ -23,6 +23,7 @@ from millstream.broker.protocol.codec import Request
 from millstream.errors import BrokerStartError
 
 _USERS_CHECK_S = 0.2
+RUNNING = "running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class ServerSettings:
     """Where to listen (port 0 takes a free one) and where the data is (`None`: in memory).
 
     `users` names a file on which every program that uses this broker holds a shared lock: the broker stops when nobody
-    does. Without it the broker runs until it is told to stop.
+    does. Without it the broker runs until it is told to stop. While it runs it holds a lock on `running` beside that
+    file, so that its programs can tell it from another broker that got its port.
     """
 
     host: str = "127.0.0.1"
@@ -44,7 +46,8 @@ def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
 
     Raises BrokerStartError if the port is in use, or the data folder is not readable or belongs to a running broker.
     """
-    with _locked(settings.data):
+    running = settings.users.with_name(RUNNING) if settings.users else None
+    with _locked(settings.data and settings.data / "lock"), _locked(running):
         try:
             broker = Broker(settings.data, uuid.uuid4, _now_ms())
         except (OSError, ValueError) as error:
@@ -155,21 +158,21 @@ def _listen_problem(settings: ServerSettings, error: OSError) -> str:
 
 
 @contextlib.contextmanager
-def _locked(data: Path | None) -> Iterator[None]:
-    """Hold the data folder's lock: two brokers on one folder would destroy it."""
-    if data is None:
+def _locked(path: Path | None) -> Iterator[None]:
+    """Hold a folder's lock file: two brokers on one folder would destroy it."""
+    if path is None:
         yield
         return
     try:
-        data.mkdir(parents=True, exist_ok=True)
-        fd = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise BrokerStartError(f"The data folder {data} cannot be used: {error.strerror or error}.") from error
+        raise BrokerStartError(f"The folder {path.parent} cannot be used: {error.strerror or error}.") from error
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            text = f"Another broker runs on the data folder {data}. Use that one, or name another folder."
+            text = f"Another broker runs on the folder {path.parent}. Use that one, or name another folder."
             raise BrokerStartError(text) from error
         yield
     finally:
