@@ -20,7 +20,7 @@ PLAIN = "import pytest\ndef test_plain(): pytest.skip('not about Kafka')\n"
 def session(folder: Path, source: str, *, required: bool, path: str | None = None) -> tuple[int, str]:
     """Exit status and output of pytest on one module."""
     (folder / "test_module.py").write_text(source)
-    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    kafka\n    kcat\n")
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    kafka\n    kcat\n    shared\n")
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
         "MILLSTREAM_REQUIRE_KAFKA": "1" if required else "0",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import pytest
 
 from tests.conformance.runner import cases_in, run
+from tests.shared import CONFORMANCE
 
-CASES = Path(__file__).parents[3] / "shared" / "conformance"
 SUPPORTED = 146
 
 
+@pytest.mark.shared
 def test_every_case_that_can_run_gives_the_answer_of_kafka_streams() -> None:
-    verdicts = [run(case) for case in cases_in(CASES)]
+    verdicts = [run(case) for case in cases_in(CONFORMANCE)]
     wrong = [f"{verdict.name}: {verdict.difference}" for verdict in verdicts if verdict.difference is not None]
     ran = [verdict for verdict in verdicts if verdict.unsupported is None]
     assert not wrong, "\n".join(wrong)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+import pytest
+
 from millstream.errors import TopologyError
 from millstream.plan.describe import describe
 from tests.conformance.program import UnsupportedStepError, build
 from tests.conformance.runner import cases_in
-from tests.conformance.test_cases import CASES
+from tests.shared import CONFORMANCE
 
 # a global table that is declared first takes a sub-topology's number in Kafka Streams, and not here
 OTHERWISE = {"topologies/global-only"}
@@ -23,13 +25,14 @@ def comparable(lines: list[str]) -> list[str]:
     ]
 
 
+@pytest.mark.shared
 def test_descriptions_are_those_of_kafka_streams() -> None:
     wanted: dict[str, list[str]] = {}
-    for path in (CASES / "describe").rglob("*.json"):
+    for path in (CONFORMANCE / "describe").rglob("*.json"):
         wanted |= json.loads(path.read_text())
     different = {}
     seen: Counter[str] = Counter()
-    for case in cases_in(CASES):
+    for case in cases_in(CONFORMANCE):
         if "optimization" in case.get("config", {}):
             continue
         try:

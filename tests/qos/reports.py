@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from examples.qos.model import Benchmark, Report
 
-LUMOS = Path(__file__).parents[3] / "shared" / "data" / "lumos-client-reports.csv.gz"
 BENCHMARK = Benchmark(throughput_kbps=10_000, startup_ms=500, rebuffer_ratio=0.01)
 
 

@@ -27,7 +27,8 @@ from examples.qos.schedule import Row, whole
 
 from millstream.engine import EngineSettings
 from millstream.plan.internal import TaskId
-from tests.qos.reports import BENCHMARK, LUMOS, report
+from tests.qos.reports import BENCHMARK, report
+from tests.shared import LUMOS
 from tests.tasks import Tasks
 
 START_MS = 1_700_000_000_000
@@ -82,7 +83,7 @@ def test_simulated_match_cut_at_random(seed):
     assert_equal(tasks, batch)
 
 
-@pytest.mark.skipif(not LUMOS.exists(), reason=f"the real reports are not at {LUMOS}")
+@pytest.mark.shared
 def test_real_reports():
     rows = list(whole(replay.events(LUMOS), START_MS, PARTITIONS))
     random = Random(1)

@@ -14,8 +14,9 @@ from examples.qos.offline import Expected, expected
 from examples.qos.schedule import Row, whole
 from examples.qos.source import Event
 
-from tests.qos.reports import BENCHMARK, LUMOS, report
+from tests.qos.reports import BENCHMARK, report
 from tests.qos.streaming import Streaming
+from tests.shared import LUMOS
 
 START_MS = 1_700_000_000_000
 
@@ -39,7 +40,7 @@ def test_simulated_match():
     assert batch.dropoffs
 
 
-@pytest.mark.skipif(not LUMOS.exists(), reason=f"the real reports are not at {LUMOS}")
+@pytest.mark.shared
 def test_real_reports():
     batch = assert_agree(list(whole(replay.events(LUMOS), START_MS, 4)), replay.BENCHMARKS)
     assert batch.reports == 48_870

@@ -9,7 +9,7 @@ import pytest
 from examples.qos import replay
 
 from millstream.errors import ConfigError
-from tests.qos.reports import LUMOS
+from tests.shared import LUMOS
 
 HEADER = "session,offset_ms,chunk_ms,server_mbps,bitrate_kbps,chunk_kbit,throughput_kbps,delivery_ms"
 
@@ -84,7 +84,7 @@ def test_an_unreadable_file_is_refused(tmp_path, content):
         replay.events(path)
 
 
-@pytest.mark.skipif(not LUMOS.exists(), reason=f"the real reports are not at {LUMOS}")
+@pytest.mark.shared
 def test_the_real_reports():
     events = replay.events(LUMOS)
     assert len(events) == 48_870

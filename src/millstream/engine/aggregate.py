@@ -17,7 +17,7 @@ def aggregate(node: Aggregate, downstream: Downstream, parts: Parts) -> NodeFunc
         return windowed_aggregate(node, node.windows, downstream, parts)
     rows: KeyValueRows = parts.rows(node.store)
     fold = fold_for(node.aggregation)
-    emit = emitter(node.emit, downstream, parts, fold.result)
+    emit = emitter(node.emit, downstream, parts, fold.result, sends_old=node.sends_old)
     get, touch, first, then = rows.get, rows.touch, fold.first, fold.then
     metrics, failed = parts.metrics, parts.failures.processing
 
@@ -26,8 +26,9 @@ def aggregate(node: Aggregate, downstream: Downstream, parts: Parts) -> NodeFunc
             metrics.dropped += 1
             return None
         row = get(key)
+        old = None if row is None else row[0]
         try:
-            new = first(key, value) if row is None else then(key, value, row[0])
+            new = first(key, value) if row is None else then(key, value, old)
         except Exception as error:
             return failed(node.name, node.site, error)
         if row is not None and row[1] > timestamp:  # A2
@@ -39,6 +40,6 @@ def aggregate(node: Aggregate, downstream: Downstream, parts: Parts) -> NodeFunc
         else:
             row[0], row[1] = new, timestamp
             touch(key, timestamp)
-        return emit(key, key, new, timestamp, row is not None)
+        return emit(key, key, new, old, timestamp)
 
     return call

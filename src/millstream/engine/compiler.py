@@ -54,6 +54,10 @@ COMPILERS: Mapping[type[Node], NodeCompiler] = {
 }
 
 
+# their children take updates, with the old value
+TABLES = (Aggregate, TableSource)
+
+
 def compile_nodes(sub: SubTopology, parts: Parts) -> dict[str, NodeFunction]:
     """The function of every node. Children are compiled before their parents, so the lists in `parts`, which are used
     from parents to children, are turned round at the end.
@@ -61,7 +65,8 @@ def compile_nodes(sub: SubTopology, parts: Parts) -> dict[str, NodeFunction]:
     functions: dict[str, NodeFunction] = {}
     for node in reversed(sub.nodes):
         children = {child.name: functions[child.name] for child in sub.nodes if node.name in child.parents}
-        downstream = Downstream(fan_out(tuple(children.values())), children)
+        together = fan_out_updates if isinstance(node, TABLES) else fan_out
+        downstream = Downstream(together(tuple(children.values())), children)
         functions[node.name] = COMPILERS[type(node)](node, downstream, parts)
     parts.starts.reverse()
     parts.flushes.reverse()
@@ -90,4 +95,16 @@ def fan_out(children: Sequence[NodeFunction]) -> NodeFunction:
     if len(children) == 2:
         first, second = children
         return both
+    return all_of_them
+
+
+def fan_out_updates(children: Sequence[NodeFunction]) -> NodeFunction:
+    """The children of a table as one function."""
+    if len(children) == 1:
+        return children[0]
+
+    def all_of_them(key: Any, new: Any, old: Any, timestamp: int) -> None:
+        for child in children:
+            child(key, new, old, timestamp)
+
     return all_of_them

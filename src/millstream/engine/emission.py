@@ -1,4 +1,8 @@
-"""When a table's updates are passed on: each one (E1), or the latest of each key at the end of a round (E3, E4)."""
+"""When a table's updates are passed on: each one (E1), or the latest of each key at the end of a round (E3, E4).
+
+Children of tables are called with (key, new, old, timestamp): a deleted row has the new value None. `old` is what was
+passed on before, where a node below asked for it (rule K3), else None.
+"""
 
 from __future__ import annotations
 
@@ -6,42 +10,67 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from millstream.engine.parts import Downstream, Parts
+from millstream.model import Headers
 from millstream.plan.nodes import Emit
 
-# token (what tells rows apart), key, aggregate (None: deleted), timestamp, whether there was a row before
-EmitFunction: TypeAlias = Callable[[Any, Any, Any, int, bool], None]
+# token (what tells rows apart), key, new and old value as stored (None: no row), timestamp
+EmitFunction: TypeAlias = Callable[[Any, Any, Any, Any, int], None]
 
 
 def emitter(
-    emit: Emit, downstream: Downstream, parts: Parts, result: Callable[[Any], Any] | None = None
+    emit: Emit,
+    downstream: Downstream,
+    parts: Parts,
+    result: Callable[[Any], Any] | None = None,
+    *,
+    sends_old: bool = False,
 ) -> EmitFunction:
     """The function that a table's node calls for each update; `result` makes what is passed on of what is stored."""
-    forward, context = downstream.forward, parts.context
+    forward = _with_results(downstream.forward, result, sends_old=sends_old)
+    if emit == "latest":
+        return _latest(forward, parts)
 
-    def every(_token: Any, key: Any, value: Any, timestamp: int, _existed: bool) -> None:
-        forward(key, value, timestamp)
+    def every(_token: Any, key: Any, new: Any, old: Any, timestamp: int) -> None:
+        forward(key, new, old, timestamp)
 
-    def every_result(_token: Any, key: Any, value: Any, timestamp: int, _existed: bool) -> None:
-        forward(key, None if value is None else of(value), timestamp)
+    return every
 
-    pending: dict[Any, tuple[Any, Any, int, bool, Any]] = {}
 
-    def latest(token: Any, key: Any, value: Any, timestamp: int, existed: bool) -> None:
+def _with_results(
+    forward: Callable[..., None], result: Callable[[Any], Any] | None, *, sends_old: bool
+) -> Callable[[Any, Any, Any, int], None]:
+    if result is None:
+        if sends_old:
+            return forward
+        return lambda key, new, _old, timestamp: forward(key, new, None, timestamp)
+    of = result
+
+    def without_old(key: Any, new: Any, _old: Any, timestamp: int) -> None:
+        forward(key, None if new is None else of(new), None, timestamp)
+
+    def with_old(key: Any, new: Any, old: Any, timestamp: int) -> None:
+        forward(key, None if new is None else of(new), None if old is None else of(old), timestamp)
+
+    return with_old if sends_old else without_old
+
+
+def _latest(forward: Callable[[Any, Any, Any, int], None], parts: Parts) -> EmitFunction:
+    context = parts.context
+    pending: dict[Any, tuple[Any, Any, Any, int, Headers]] = {}
+
+    def latest(token: Any, key: Any, new: Any, old: Any, timestamp: int) -> None:
         before = pending.pop(token, None)  # and in again at the end: rule E3's order is by last update
-        pending[token] = (key, value, timestamp, existed if before is None else before[3], context.headers)
+        pending[token] = (key, new, old if before is None else before[2], timestamp, context.headers)
 
     def flush() -> None:
         updates = list(pending.values())
         pending.clear()
-        for key, value, timestamp, existed, headers in updates:
-            if value is None and not existed:
+        for key, new, old, timestamp, headers in updates:
+            if new is None and old is None:
                 continue
             context.headers, context.timestamp = headers, timestamp
-            forward(key, None if value is None else of(value), timestamp)
+            forward(key, new, old, timestamp)
         context.headers = ()
 
-    of = result or (lambda value: value)
-    if emit == "latest":
-        parts.flushes.append(flush)
-        return latest
-    return every if result is None else every_result
+    parts.flushes.append(flush)
+    return latest

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import length_hint
 from typing import Any, NamedTuple
 
@@ -16,9 +17,19 @@ from millstream.plan.nodes import Extractor, Source
 REMEMBERED_KEYS = 100_000
 
 
+class BadRow(NamedTuple):
+    """A row that cannot be processed. `refuse` is asked once, when everything before it has been processed."""
+
+    offset: int
+    refuse: Callable[[], MillstreamError | None]
+
+
 @dataclass(slots=True)
 class LoadedRows:
-    """A decoded batch without the rows that were dropped at its head; `failure` stops the task after the last row."""
+    """Decoded rows of a batch, up to the first that is bad; `next_offset` is where the partition goes on after both.
+
+    `bad` tells what is to be done about that one when its turn comes: nothing more, or the error that stops the task.
+    """
 
     source: TopicPartition
     offsets: Sequence[int]
@@ -29,7 +40,7 @@ class LoadedRows:
     raw_values: Sequence[bytes | None]
     headers: Sequence[Headers] | None
     next_offset: int
-    failure: MillstreamError | None
+    bad: BadRow | None = None
     running: Any = None  # the iterator of the loop over a run, and the row at which the run ends
     run_end: int = 0
 
@@ -60,15 +71,17 @@ class KeyCache(dict[bytes, Any]):
         return key
 
 
-Undecodable = Callable[[Batch, int, Exception], MillstreamError | None]
+class Refusals(NamedTuple):
+    """What to do with a bad record: the error that stops the task, None if it is to be skipped."""
+
+    undecodable: Callable[[Batch, int, Exception], MillstreamError | None]
+    untimed: Callable[[LoadedRows, int, Exception], MillstreamError]
 
 
 class PartitionInput:
     """One input partition: what was fetched of it and not yet processed, and how far it was."""
 
-    def __init__(
-        self, partition: TopicPartition, source: Source, undecodable: Undecodable, metrics: TaskMetrics
-    ) -> None:
+    def __init__(self, partition: TopicPartition, source: Source, refusals: Refusals, metrics: TaskMetrics) -> None:
         self.partition = partition
         self.partition_time = -1  # rule T1: of the records taken so far
         self.buffered = 0
@@ -79,10 +92,12 @@ class PartitionInput:
         self._extractor: Extractor | None = source.extractor
         self._decode_value = source.value.decode
         self._keys = KeyCache(source.key.decode)
-        self._undecodable = undecodable
+        self._refusals = refusals
         self._batches: deque[Batch] = deque()
+        self._decoded: deque[LoadedRows] = deque()  # the rest of the batch that `_rows` is of
         self._rows: LoadedRows | None = None
         self._at = 0
+        self._failure: MillstreamError | None = None
         self._arrived = -1
 
     def add(self, batch: Batch) -> None:
@@ -100,14 +115,12 @@ class PartitionInput:
         """The timestamp of the next record; None when nothing is buffered. Raises what stops the task here."""
         while self._rows is None or self._at >= len(self._rows.offsets):
             if self._rows is not None:
-                failure, self._rows.failure = self._rows.failure, None
-                if failure is not None:
-                    raise failure
-                self.next_offset = self._rows.next_offset
-                self._rows = None
-            if not self._batches:
-                return None
-            self._load(self._batches.popleft())
+                self._pass_over(self._rows)
+            if not self._decoded:
+                if not self._batches:
+                    return None
+                self._decoded.extend(self._decode(self._batches.popleft()))
+            self._rows, self._at = self._timed(self._decoded.popleft()), 0
         return self._rows.timestamps[self._at]
 
     def run(self, max_rows: int, last_ms: int | None) -> Run:
@@ -133,24 +146,36 @@ class PartitionInput:
             self.partition_time = max(self.partition_time, newest)
             if self._at < len(run.rows.offsets):
                 self.next_offset = run.rows.offsets[self._at]
-            elif run.rows.failure is None:
-                self.next_offset = run.rows.next_offset
             else:
-                self.next_offset = run.rows.offsets[-1] + 1
+                self.next_offset = run.rows.next_offset if run.rows.bad is None else run.rows.bad.offset
 
     def discard(self) -> None:
-        """Forget what is buffered."""
+        """Forget what is buffered, and that the partition's end was seen: it is to be read again from here."""
         self._batches.clear()
-        self._rows, self.buffered = None, 0
+        self._decoded.clear()
+        self._rows = self._failure = self.caught_up_at = None
+        self.buffered = 0
 
-    def _load(self, batch: Batch) -> None:
-        """Decode a batch in bulk; one by one where a record in it is bad."""
-        undecoded = len(batch)
+    def _pass_over(self, rows: LoadedRows) -> None:
+        """All rows are processed: go on after them and the bad one, or stop at it, however often one tries."""
+        if self._failure is None and rows.bad is not None:
+            self._failure = rows.bad.refuse()
+        if self._failure is not None:
+            raise self._failure
+        self.buffered -= rows.bad is not None
+        self.next_offset = rows.next_offset
+        self._rows = None
+
+    def _decode(self, batch: Batch) -> list[LoadedRows]:
+        """A batch in bulk; one by one where a record in it is bad."""
         try:
             cache, decode = self._keys, self._decode_value
             keys = [None if key is None else cache[key] for key in batch.keys]
             values = [None if value is None else decode(value) for value in batch.values]
-            rows = LoadedRows(
+        except Exception:  # the loop's edge: whatever a serde raises
+            return self._decode_singly(batch)
+        return [
+            LoadedRows(
                 batch.source,
                 batch.offsets,
                 batch.timestamps,
@@ -160,45 +185,47 @@ class PartitionInput:
                 batch.values,
                 batch.headers,
                 batch.next_offset,
-                None,
             )
-        except Exception:  # the loop's edge: whatever a serde raises
-            rows = self._load_singly(batch)
-        if self._extractor is not None or (rows.timestamps and min(rows.timestamps) < 0):
-            rows = self._with_extracted_time(rows)
-        self.buffered -= undecoded - len(rows.offsets)
-        self._rows, self._at = rows, 0
+        ]
 
-    def _load_singly(self, batch: Batch) -> LoadedRows:
-        good: list[int] = []
+    def _decode_singly(self, batch: Batch) -> list[LoadedRows]:
+        """Pieces of the batch, each up to a bad row."""
+        pieces: list[LoadedRows] = []
         keys: list[Any] = []
         values: list[Any] = []
-        failure: MillstreamError | None = None
+        first = 0
         for row, (raw_key, raw_value) in enumerate(zip(batch.keys, batch.values, strict=True)):
             try:
                 key = None if raw_key is None else self._keys[raw_key]
                 value = None if raw_value is None else self._decode_value(raw_value)
             except Exception as error:  # the loop's edge: whatever a serde raises
-                failure = self._undecodable(batch, row, error)
-                if failure is not None:
-                    break
+                bad = BadRow(batch.offsets[row], partial(self._refusals.undecodable, batch, row, error))
+                pieces.append(_piece(batch, first, (keys, values), bad))
+                keys, values, first = [], [], row + 1
                 continue
-            good.append(row)
             keys.append(key)
             values.append(value)
-        return _selected(batch, good, (keys, values), failure)
+        pieces.append(_piece(batch, first, (keys, values), None))
+        return pieces
 
-    def _with_extracted_time(self, rows: LoadedRows) -> LoadedRows:
+    def _timed(self, rows: LoadedRows) -> LoadedRows:
         """Rules T1-T3: extract timestamps in order; what has a negative one is dropped."""
+        if self._extractor is None and (not rows.timestamps or min(rows.timestamps) >= 0):
+            return rows
         kept: list[int] = []
         timestamps: list[int] = []
-        partition_time = self.partition_time
+        partition_time, bad = self.partition_time, rows.bad
         for row, recorded in enumerate(rows.timestamps):
             time = recorded
             if self._extractor is not None:
-                time = self._extractor(rows.keys[row], rows.values[row], recorded, partition_time)
+                try:
+                    time = _whole_ms(self._extractor(rows.keys[row], rows.values[row], recorded, partition_time))
+                except Exception as error:  # the user's function
+                    bad = BadRow(rows.offsets[row], partial(self._refusals.untimed, rows, row, error))
+                    break
             if time < 0:
                 self._metrics.dropped += 1
+                self.buffered -= 1
                 continue
             partition_time = max(partition_time, time)
             kept.append(row)
@@ -213,29 +240,36 @@ class PartitionInput:
             _pick(rows.raw_values, kept),
             None if rows.headers is None else _pick(rows.headers, kept),
             rows.next_offset,
-            rows.failure,
+            bad,
         )
+
+
+def _whole_ms(time: Any) -> int:
+    if not isinstance(time, int):
+        raise TypeError(f"expected whole milliseconds since the epoch, got {time!r}")
+    return time
 
 
 def _pick(column: Sequence[Any], rows: list[int]) -> list[Any]:
     return [column[row] for row in rows]
 
 
-def _selected(
-    batch: Batch, good: list[int], decoded: tuple[list[Any], list[Any]], failure: MillstreamError | None
-) -> LoadedRows:
+def _piece(batch: Batch, first: int, decoded: tuple[list[Any], list[Any]], bad: BadRow | None) -> LoadedRows:
+    """Rows of a batch from `first` on, as many as are decoded, and the offset after these and the bad one."""
     keys, values = decoded
+    end = first + len(keys)
+    after = end if bad is None else end + 1
     return LoadedRows(
         batch.source,
-        _pick(batch.offsets, good),
-        _pick(batch.timestamps, good),
+        batch.offsets[first:end],
+        batch.timestamps[first:end],
         keys,
         values,
-        _pick(batch.keys, good),
-        _pick(batch.values, good),
-        None if batch.headers is None else _pick(batch.headers, good),
-        batch.next_offset,
-        failure,
+        batch.keys[first:end],
+        batch.values[first:end],
+        None if batch.headers is None else batch.headers[first:end],
+        batch.offsets[after] if after < len(batch) else batch.next_offset,
+        bad,
     )
 
 

@@ -15,7 +15,7 @@ from millstream.engine.stores import Rows
 from millstream.plan.internal import TaskId
 from millstream.state import KeyValueRows
 
-# stream nodes are called with (key, value, timestamp), table nodes with (key, new, old, timestamp)
+# children of streams are called with (key, value, timestamp), children of tables with (key, new, old, timestamp)
 NodeFunction: TypeAlias = Callable[..., None]
 
 

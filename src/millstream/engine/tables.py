@@ -1,4 +1,4 @@
-"""Tables fed by a topic (rule K1). Updates are passed on as (key, value, timestamp), a delete with the value None."""
+"""Tables fed by a topic, and their updates as a stream (rules K1, K2, K6)."""
 
 from __future__ import annotations
 
@@ -17,30 +17,36 @@ def table_source(node: TableSource, downstream: Downstream, parts: Parts) -> Nod
         if key is None:
             metrics.dropped += 1
         else:
-            forward(key, value, timestamp)
+            forward(key, value, None, timestamp)
 
     if node.store is None:
         return unstored
     rows: KeyValueRows = parts.rows(node.store)
-    emit = emitter(node.emit, downstream, parts)
+    emit = emitter(node.emit, downstream, parts, sends_old=node.sends_old)
 
     def stored(key: Any, value: Any, timestamp: int) -> None:
         if key is None:
             metrics.dropped += 1
             return
-        existed = rows.get(key) is not None
+        row = rows.get(key)
         if value is None:
             rows.delete(key, timestamp)
         else:
             rows.put(key, value, timestamp)
-        emit(key, key, value, timestamp, existed)
+        emit(key, key, value, None if row is None else row[0], timestamp)
 
     return stored
 
 
 def to_stream(node: ToStream, downstream: Downstream, parts: Parts) -> NodeFunction:
     """Rule K6: updates are records as they are."""
+    forward = downstream.forward
+
+    def call(key: Any, new: Any, _old: Any, timestamp: int) -> None:
+        forward(key, new, timestamp)
+
     if node.emit == "every":
-        return downstream.forward
-    emit = emitter(node.emit, downstream, parts)
-    return lambda key, value, timestamp: emit(key, key, value, timestamp, True)
+        return call
+    emit = emitter(node.emit, Downstream(call, {}), parts)
+    # a record that is no row's first and no row's last: of a deleted row too the latest is told
+    return lambda key, new, _old, timestamp: emit(key, key, new, new, timestamp)

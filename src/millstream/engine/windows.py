@@ -15,7 +15,7 @@ from millstream.state import WindowRows
 def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downstream, parts: Parts) -> NodeFunction:
     store: WindowRows = parts.rows(node.store)
     fold = fold_for(node.aggregation)
-    emit = emitter(node.emit, downstream, parts, fold.result)
+    emit = emitter(node.emit, downstream, parts, fold.result, sends_old=node.sends_old)
     first, then = fold.first, fold.then
     size, advance = windows.size_ms, windows.advance_ms
     kept = size + windows.grace_ms
@@ -45,11 +45,12 @@ def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downst
             entry = row(key, begin, new, timestamp)
             if new is not None:
                 segment.rows[key] = entry
-            return emit((begin, key), entry[2], new, timestamp, False)
+            return emit((begin, key), entry[2], new, None, timestamp)
+        old = entry[0]
         entry[0], entry[1] = new, timestamp
         if new is None:
             del segment.rows[key]
-        return emit((begin, key), entry[2], new, timestamp, True)
+        return emit((begin, key), entry[2], new, old, timestamp)
 
     def tumbling(key: Any, value: Any, timestamp: int) -> None:
         nonlocal stream_time

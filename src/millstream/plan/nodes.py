@@ -153,6 +153,7 @@ class TableSource(Node):
 
     store: str | None
     emit: Emit
+    sends_old: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +164,7 @@ class Aggregate(Node):
     aggregation: Aggregation
     windows: TimeWindows | None
     emit: Emit
+    sends_old: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
