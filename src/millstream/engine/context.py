@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from millstream.engine.inputs import LoadedRows
+from millstream.engine.rows import LoadedRows
 from millstream.model import Headers, TopicPartition
 
 NOWHERE = TopicPartition("", -1)

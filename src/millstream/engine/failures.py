@@ -7,9 +7,11 @@ import traceback
 from millstream.engine.context import TaskContext
 from millstream.engine.metrics import TaskMetrics
 from millstream.engine.outbox import Outbox
+from millstream.engine.rows import LoadedRows
 from millstream.engine.settings import EngineSettings, FailedRecord, Handler
 from millstream.errors import DeserializationError, MillstreamError, ProcessingError, SerializationError
 from millstream.model import Batch, Headers
+from millstream.plan.nodes import Source
 from millstream.plan.site import CallSite
 
 PREFIX = "__streams.errors."
@@ -45,6 +47,15 @@ class Failures:
             f"{self._place(failed)}: cannot decode the record: {error}; "
             'mend the producer, or set on_decode_error="skip" and dead_letters="a topic" to go on without it'
         )
+
+    def untimed(self, source: Source, rows: LoadedRows, row: int, error: Exception) -> ProcessingError:
+        """The user's function for the timestamp failed; no handler is asked, as in Kafka Streams (rule T1)."""
+        stop = ProcessingError(
+            f"task {self._task}, {rows.source} offset {rows.offsets[row]}: time= of {source.site} failed: "
+            f"{type(error).__name__}: {error}; give a record without a time a negative one, and it is dropped"
+        )
+        stop.__cause__ = error
+        return stop
 
     def processing(self, node: str, site: CallSite, error: Exception) -> None:
         """A user's function raised for the record at hand."""

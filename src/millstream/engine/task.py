@@ -6,6 +6,7 @@ import base64
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from millstream.engine.compiler import compile_nodes
 from millstream.engine.context import TaskContext
@@ -16,9 +17,10 @@ from millstream.engine.metrics import TaskMetrics
 from millstream.engine.outbox import Outbox
 from millstream.engine.parts import NodeFunction, Parts
 from millstream.engine.punctuation import NEVER
+from millstream.engine.rows import Refusals, RowDecoder
 from millstream.engine.settings import EngineSettings
 from millstream.engine.stores import Rows, open_store
-from millstream.errors import MillstreamError, StateError
+from millstream.errors import StateError
 from millstream.model import Batch, OutBatch, TopicPartition
 from millstream.plan.internal import TaskId, TaskSpec, repartition_topic
 from millstream.plan.nodes import Process, Source
@@ -70,11 +72,8 @@ class Task:
 
     def _input(self, partition: TopicPartition, failures: Failures) -> PartitionInput:
         source = self._sources[partition.topic]
-
-        def undecodable(batch: Batch, row: int, error: Exception) -> MillstreamError | None:
-            return failures.undecodable(source.name, batch, row, error)
-
-        return PartitionInput(partition, source, undecodable, self.metrics)
+        refusals = Refusals(partial(failures.undecodable, source.name), partial(failures.untimed, source))
+        return PartitionInput(partition, RowDecoder(source, refusals, self.metrics))
 
     # --- before the first record
 

@@ -190,6 +190,8 @@ class TestDriver:
                 self._commit()
         except MillstreamError:
             self._task.discard()
+            for partition in self._task.inputs:
+                self._task.caught_up(partition, self._offsets.get(partition.topic, 0))
             self._collect()
             raise
 
