@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from millstream.broker.launch import EmbeddedBroker
 from millstream.client.contract import TopicSpec
 from millstream.client.librdkafka import LibrdkafkaClient
 
@@ -18,8 +19,7 @@ _names = itertools.count()
 @pytest.fixture(scope="session")
 def embedded_bootstrap() -> Iterator[str]:
     """The address of an embedded broker that lives for the session."""
-    launch = pytest.importorskip("millstream.broker.launch")
-    with launch.EmbeddedBroker.private(None) as broker:
+    with EmbeddedBroker.private(None) as broker:
         yield broker.bootstrap
 
 
