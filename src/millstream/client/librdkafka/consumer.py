@@ -35,6 +35,8 @@ class LibrdkafkaDataConsumer:
             "error_cb": self._on_error,
         }
         self._consumer = build(Consumer, config)
+        # On the reading one's connection a question waits, in order, for the fetch before it: up to 500 ms each.
+        self._asking = build(Consumer, config)
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         new = {source: offset for source, offset in positions.items() if source not in self._assigned}
@@ -118,7 +120,7 @@ class LibrdkafkaDataConsumer:
         while True:
             left_s = max(0.001, until - time.monotonic())
             try:
-                found = self._consumer.get_watermark_offsets(RdTopicPartition(*source), timeout=left_s)
+                found = self._asking.get_watermark_offsets(RdTopicPartition(*source), timeout=left_s)
             except (KafkaException, RuntimeError) as failed:
                 problem = raised(failed, doing)
                 # A topic that was just created has no leader that everyone knows of yet.
@@ -137,6 +139,7 @@ class LibrdkafkaDataConsumer:
         return end if end >= 0 else None
 
     def close(self) -> None:
+        self._asking.close()
         self._consumer.close()
 
     def _on_error(self, error: RdKafkaError) -> None:
