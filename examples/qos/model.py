@@ -46,7 +46,7 @@ class Benchmark(ms.Record):
     rebuffer_ratio: Annotated[float, Meta(ge=0, lt=1)]
 
 
-class Place(ms.Record):
+class Place(ms.Record, cache_hash=True):
     """A location as one CDN serves it: what alerts are about. The fields stand in the order of the wire."""
 
     cdn: Name

@@ -54,7 +54,7 @@ def getter(of: Any, name: str) -> Callable[[Any], Any]:
 def composite_key(of: Any, types: dict[str, Any], given: Any, site: CallSite) -> tuple[type, Callable[[Any], Any]]:
     """A frozen record type for several key fields, or the one given, and the function that makes it from a value."""
     if given is None:
-        key_type: Any = msgspec.defstruct("Key", list(types.items()), frozen=True, order=True)
+        key_type: Any = msgspec.defstruct("Key", list(types.items()), frozen=True, order=True, cache_hash=True)
     else:
         key_type = given
     names = tuple(declared_fields(key_type) or ())
