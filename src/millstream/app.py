@@ -14,7 +14,7 @@ from millstream.broker.launch import EmbeddedBroker
 from millstream.client.librdkafka import LibrdkafkaClient
 from millstream.config import Settings
 from millstream.dsl.program import Program
-from millstream.runtime.worker import Worker
+from millstream.runtime import Worker, WorkerStatus
 
 
 class App(Program):
@@ -28,6 +28,7 @@ class App(Program):
 
     def __init__(self, application_id: str, **settings: Any) -> None:
         self.settings = Settings.of(application_id, **settings)
+        self._worker: Worker | None = None
         super().__init__(emit=self.settings.emit)
 
     def configure(self, **changes: Any) -> None:
@@ -68,7 +69,16 @@ class App(Program):
                 producer=settings.producer,
                 unavailable_after_ms=settings.broker_timeout_ms,
             )
-            Worker(topology, settings, client).run(stack.enter_context(stopped_by_signals(stop)))
+            self._worker = Worker(topology, settings, client)
+            self._worker.run(stack.enter_context(stopped_by_signals(stop)))
+
+    def status(self) -> WorkerStatus:
+        """What the worker of `run` tells of itself: its tasks, records, lag. From any thread; empty before `run`.
+
+        >>> App("words").status().ready
+        False
+        """
+        return WorkerStatus() if self._worker is None else self._worker.status()
 
 
 @contextmanager
