@@ -92,10 +92,3 @@ def test_commits_topics_and_members_are_there(tmp_path: Path) -> None:
         assert len(member.assignment()) == 2
         member.close()
         assert len(admin.list_topics("t", PATIENCE_S).topics["t"].partitions) == 2
-
-
-def test_a_broker_that_was_stopped_starts_again_on_its_data(tmp_path: Path) -> None:
-    with EmbeddedBroker.private(tmp_path) as broker:
-        address = broker.bootstrap
-        broker.restart()
-        assert broker.bootstrap == address
