@@ -63,14 +63,17 @@ def _latest(forward: Callable[[Any, Any, Any, int], None], parts: Parts) -> Emit
         pending[token] = (key, new, old if before is None else before[2], timestamp, context.headers)
 
     def flush() -> None:
-        updates = list(pending.values())
+        updates, done = list(pending.items()), 0
         pending.clear()
-        for key, new, old, timestamp, headers in updates:
-            if new is None and old is None:
-                continue
-            context.headers, context.timestamp = headers, timestamp
-            forward(key, new, old, timestamp)
-        context.headers = ()
+        try:
+            for _, (key, new, old, timestamp, headers) in updates:
+                if new is not None or old is not None:
+                    context.headers, context.timestamp = headers, timestamp
+                    forward(key, new, old, timestamp)
+                done += 1
+        finally:  # where one fails, it and those after it are still to be passed on: a commit must not go past them
+            pending.update(updates[done:])
+            context.headers = ()
 
     parts.flushes.append(flush)
     return latest

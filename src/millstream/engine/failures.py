@@ -64,6 +64,11 @@ class Failures:
             return
         raise ProcessingError(f"{self._place(failed)}: {site} failed: {type(error).__name__}: {error}") from error
 
+    def unexpected(self, error: Exception) -> ProcessingError:
+        """Something failed for the record at hand that no handler is asked about, such as a key without a hash."""
+        place = self._place(self._current("", error))
+        return ProcessingError(f"{place}: {type(error).__name__}: {error}")
+
     def unencodable(self, node: str, topic: str, error: Exception) -> None:
         """A record cannot be written with its sink's serdes."""
         failed = self._current(node, error)

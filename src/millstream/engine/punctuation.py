@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from heapq import heappop, heappush
 from typing import Literal, TypeAlias
 
 ClockKind: TypeAlias = Literal["stream-time", "wall-clock"]
@@ -33,24 +34,30 @@ class Schedule:
 
     def __init__(self) -> None:
         self.next_due = NEVER
-        self._items: list[Punctuation] = []
+        self._items: list[tuple[int, int, Punctuation]] = []  # a heap by (due, number)
+        self._number = 0
 
     def add(self, item: Punctuation) -> None:
-        self._items.append(item)
-        self.next_due = min(self.next_due, item.due)
+        self._number += 1
+        heappush(self._items, (item.due, self._number, item))
+        self.next_due = self._items[0][0]
 
     def run(self, now: int) -> bool:
-        """Call what is due; whether anything was."""
-        called = False
-        for item in self._items.copy():
-            if item.due <= now and not item.cancelled:
-                # first multiple of the interval after now, counted from the anchor
-                item.due = item.anchor + ((now - item.anchor) // item.interval_ms + 1) * item.interval_ms
-                called = True
+        """Call what is due, the earliest first; whether anything was. What a call adds waits for the next time."""
+        due: list[Punctuation] = []
+        while self._items and (self._items[0][0] <= now or self._items[0][2].cancelled):
+            item = heappop(self._items)[2]
+            if not item.cancelled:
+                due.append(item)
+        for item in due:
+            # first multiple of the interval after now, counted from the anchor
+            item.due = item.anchor + ((now - item.anchor) // item.interval_ms + 1) * item.interval_ms
+            self.add(item)
+        self.next_due = self._items[0][0] if self._items else NEVER
+        for item in due:
+            if not item.cancelled:
                 item.call(now)
-        self._items = [item for item in self._items if not item.cancelled]
-        self.next_due = min((item.due for item in self._items), default=NEVER)
-        return called
+        return bool(due)
 
 
 def first_due(kind: ClockKind, interval_ms: int, now: int, start: int | None) -> tuple[int, int]:

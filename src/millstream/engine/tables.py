@@ -48,5 +48,5 @@ def to_stream(node: ToStream, downstream: Downstream, parts: Parts) -> NodeFunct
     if node.emit == "every":
         return call
     emit = emitter(node.emit, Downstream(call, {}), parts)
-    # a record that is no row's first and no row's last: of a deleted row too the latest is told
-    return lambda key, new, _old, timestamp: emit(key, key, new, new, timestamp)
+    # the old value is not known here; anything but None says that there may be a row to delete
+    return lambda key, new, _old, timestamp: emit(key, key, new, key, timestamp)

@@ -20,7 +20,7 @@ from millstream.engine.punctuation import NEVER
 from millstream.engine.rows import Refusals, RowDecoder
 from millstream.engine.settings import EngineSettings
 from millstream.engine.stores import Rows, open_store
-from millstream.errors import StateError
+from millstream.errors import MillstreamError, StateError
 from millstream.model import Batch, OutBatch, TopicPartition
 from millstream.plan.internal import TaskId, TaskSpec, repartition_topic
 from millstream.plan.nodes import Process, Source
@@ -138,8 +138,10 @@ class Task:
                 self._run_tracked(function, run)
             else:
                 _run_plain(function, run)
-        except BaseException:
+        except BaseException as error:
             done = max((context.row if context.row >= 0 else run.rows.at_hand()) - run.first, 0)
+            if isinstance(error, Exception) and not isinstance(error, MillstreamError):
+                raise self._parts.failures.unexpected(error) from error
             raise
         finally:
             source.taken(run, done)
@@ -161,6 +163,7 @@ class Task:
                 context.headers = headers[row]
             function(keys[row], values[row], timestamp)
             if context.stream_time >= schedule.next_due:
+                context.row = row + 1  # this record is done, whatever becomes of the punctuation
                 schedule.run(context.stream_time)
 
     def punctuate(self, wall_ms: int) -> bool:

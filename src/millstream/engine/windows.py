@@ -28,16 +28,18 @@ def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downst
         nonlocal stream_time
         stream_time = store.newest()
 
-    def update(key: Any, value: Any, timestamp: int, begin: int) -> None:
+    def update(key: Any, value: Any, timestamp: int, begin: int) -> bool:
+        """Whether the record goes on to its next window."""
         if begin + kept <= stream_time:  # W3
             metrics.late += 1
-            return None
+            return True
         segment = segment_of(begin)
         entry = segment.rows.get(key)
         try:
             new = first(key, value) if entry is None else then(key, value, entry[0])
         except Exception as error:
-            return failed(node.name, node.site, error)
+            failed(node.name, node.site, error)
+            return False
         if entry is not None and entry[1] > timestamp:  # W4
             timestamp = entry[1]
         segment.dirty[key] = timestamp
@@ -45,12 +47,14 @@ def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downst
             entry = row(key, begin, new, timestamp)
             if new is not None:
                 segment.rows[key] = entry
-            return emit((begin, key), entry[2], new, None, timestamp)
+            emit((begin, key), entry[2], new, None, timestamp)
+            return True
         old = entry[0]
         entry[0], entry[1] = new, timestamp
         if new is None:
             del segment.rows[key]
-        return emit((begin, key), entry[2], new, old, timestamp)
+        emit((begin, key), entry[2], new, old, timestamp)
+        return True
 
     def tumbling(key: Any, value: Any, timestamp: int) -> None:
         nonlocal stream_time
@@ -69,7 +73,8 @@ def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downst
         if timestamp > stream_time:
             stream_time = timestamp
         for begin in range(max(0, timestamp - size + advance) // advance * advance, timestamp + 1, advance):  # W1
-            update(key, value, timestamp, begin)
+            if not update(key, value, timestamp, begin):
+                break
 
     parts.starts.append(start)
     return tumbling if advance == size else hopping

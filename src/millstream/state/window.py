@@ -54,6 +54,11 @@ class WindowRows:
                 self._forget_until(start - self._retention_ms)
         return found
 
+    def get(self, windowed: Windowed[Any]) -> Row | None:
+        """The row of a key and window."""
+        segment = self._segments.get(windowed.window.start)
+        return None if segment is None else segment.rows.get(windowed.key)
+
     def row(self, key: Any, start: int, value: Any, timestamp: int) -> Row:
         """A new row; its windowed key is made once and passed on with every update."""
         return [value, timestamp, Windowed(key, Window(start, start + self.size_ms))]
