@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from millstream.config import Settings
-from millstream.plan.internal import TaskId
 from millstream.runtime.clock import Clock
 from millstream.runtime.decisions import SMALLEST_CHUNK, chunk_rows
 from millstream.runtime.held import HeldTask
 from millstream.runtime.intake import Intake
-from millstream.runtime.rounds import Horizon, horizon, next_turn
+from millstream.runtime.rounds import horizon, next_turn
 
 
 class Processing:
@@ -35,21 +34,20 @@ class Processing:
         # What stands further down goes first, so that repartition topics are drained before they are filled.
         for sub in sorted(busy, reverse=True):
             members = [held for held in tasks if held.spec.id.subtopology == sub]
-            taken += self._advance({held.spec.id: held for held in busy[sub]}, self._horizon(members), share_ms)
+            taken += self._advance(busy[sub], members, share_ms)
         return taken
 
-    def _horizon(self, members: Sequence[HeldTask]) -> Horizon:
-        now_ms = self._clock.monotonic_ms()
-        views = (self._intake.view(source, now_ms) for held in members for source in held.spec.inputs)
-        return horizon(views, self._settings.lag_wait_ms)
-
-    def _advance(self, tasks: dict[TaskId, HeldTask], limit: Horizon, share_ms: float) -> int:
-        now_ms = self._clock.monotonic_ms()
+    def _advance(self, busy: Sequence[HeldTask], members: Sequence[HeldTask], share_ms: float) -> int:
+        """Turns of one sub-topology's tasks: `busy` have records, all of its `members` hold the others back."""
+        wall_ms, now_ms = self._clock.wall_ms(), self._clock.monotonic_ms()
+        tasks = {held.spec.id: held for held in busy}
+        waiting = {id_: held.task.head_time(wall_ms) for id_, held in tasks.items()}
+        views = [self._intake.view(source, now_ms) for held in members for source in held.spec.inputs]
+        limit_ms = horizon(views, waiting.values(), self._settings.lag_wait_ms)
+        heads = {id_: head for id_, head in waiting.items() if head is not None}
         until_ms = now_ms + share_ms
-        wall_ms = self._clock.wall_ms()
-        heads = {id_: head for id_, held in tasks.items() if (head := held.task.head_time(wall_ms)) is not None}
         total = 0
-        while now_ms < until_ms and (turn := next_turn(heads, limit, self._settings.time_skew_ms)) is not None:
+        while now_ms < until_ms and (turn := next_turn(heads, limit_ms, self._settings.time_skew_ms)) is not None:
             held = tasks[turn.task]
             rows = held.task.process(max_rows=self._chunk, up_to_ms=turn.up_to_ms, wall_ms=wall_ms)
             before_ms, now_ms = now_ms, self._clock.monotonic_ms()

@@ -29,14 +29,6 @@ class InputView:
 
 
 @dataclass(frozen=True, slots=True)
-class Horizon:
-    """Up to when tasks may run: `limit_ms` None is no limit. `waiting`: a partition that sets it has nothing here."""
-
-    limit_ms: int | None
-    waiting: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Turn:
     """Run one task up to a timestamp; None: as far as it has records."""
 
@@ -44,43 +36,46 @@ class Turn:
     up_to_ms: int | None
 
 
-def horizon(inputs: Iterable[InputView], lag_wait_ms: int) -> Horizon:
-    """The newest timestamp of the partition that is furthest behind.
+def horizon(inputs: Iterable[InputView], heads: Iterable[int | None], lag_wait_ms: int) -> int | None:
+    """Up to when the tasks of a sub-topology may run in this round; None: as far as they have records.
 
-    Partitions read to their end hold nobody back; nor do those of which nothing came or went for lag_wait_ms.
+    That is the newest timestamp of the partition that is furthest behind. Partitions read to their end hold nobody
+    back; nor do those of which nothing came or went for lag_wait_ms.
+
+    `heads` are the earliest timestamps of the tasks that have records, None for those that wait for another input.
+    Timestamps that a program extracts itself need not be near those that partitions were seen to have. When all heads
+    lie beyond the horizon although no partition lacks records, the two have nothing to do with each other, and it is
+    passed over.
 
     >>> behind = InputView(buffered=10, newest_ms=500, caught_up=False, quiet_ms=0)
     >>> ahead = InputView(buffered=99, newest_ms=900, caught_up=False, quiet_ms=0)
-    >>> horizon([behind, ahead], lag_wait_ms=500)
-    Horizon(limit_ms=500, waiting=False)
+    >>> horizon([behind, ahead], heads=[450, 700], lag_wait_ms=500)
+    500
     """
     holding = [view for view in inputs if not view.caught_up and view.quiet_ms < lag_wait_ms]
     if not holding:
-        return Horizon(None, waiting=False)
-    return Horizon(min(view.newest_ms for view in holding), any(view.buffered == 0 for view in holding))
+        return None
+    newest_ms = min(view.newest_ms for view in holding)
+    foreign = all(view.buffered for view in holding) and all(head is not None and head > newest_ms for head in heads)
+    return None if foreign else newest_ms
 
 
-def next_turn(heads: Mapping[TaskId, int], limit: Horizon, skew_ms: int) -> Turn | None:
+def next_turn(heads: Mapping[TaskId, int], horizon_ms: int | None, skew_ms: int) -> Turn | None:
     """The task with the earliest record, as far as the horizon and the next task's head, plus the skew, allow.
 
     `heads` has the earliest timestamp of each task that can process. None: nothing may run before more is fetched.
-    Timestamps that a program extracts itself need not be near those that the horizon was told from; when all records
-    lie beyond it although no partition lacks records, it means nothing and is passed over.
 
     >>> a, b = TaskId(0, 0), TaskId(0, 1)
-    >>> next_turn({a: 100, b: 4_000}, Horizon(None, waiting=False), skew_ms=1_000)
+    >>> next_turn({a: 100, b: 4_000}, horizon_ms=None, skew_ms=1_000)
     Turn(task=TaskId(subtopology=0, partition=0), up_to_ms=5000)
     """
     if not heads:
         return None
     first = min(heads, key=lambda task: (heads[task], task))
-    limit_ms = limit.limit_ms
-    if limit_ms is not None and heads[first] > limit_ms:
-        if limit.waiting:
-            return None
-        limit_ms = None
+    if horizon_ms is not None and heads[first] > horizon_ms:
+        return None
     others = [head for task, head in heads.items() if task != first]
-    bounds = [limit_ms] if limit_ms is not None else []
+    bounds = [horizon_ms] if horizon_ms is not None else []
     if others:
         bounds.append(min(others) + skew_ms)
     return Turn(first, min(bounds) if bounds else None)

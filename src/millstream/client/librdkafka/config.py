@@ -49,6 +49,8 @@ CONSUMER: dict[str, object] = {
     "enable.auto.offset.store": False,
     "auto.offset.reset": "earliest",
     "fetch.queue.backoff.ms": 1,  # default 1 s: a full queue, once emptied, would stay empty that long
+    # A partition that is assigned or resumed is first asked for when the fetch under way returns; default 500 ms.
+    "fetch.wait.max.ms": 100,
     "queued.min.messages": 50_000,
     "queued.max.messages.kbytes": 16_384,
 }

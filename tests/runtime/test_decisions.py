@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+
+from millstream.model import TopicPartition
+from millstream.runtime.decisions import (
+    LARGEST_CHUNK,
+    SMALLEST_CHUNK,
+    CommitFacts,
+    chunk_rows,
+    commit_due,
+    fetch_size,
+    flow,
+    idle_wait_ms,
+    water_mark,
+)
+
+A, B, C = (TopicPartition("t", number) for number in range(3))
+
+
+def test_a_partition_pauses_at_the_high_mark_and_resumes_below_its_half():
+    assert flow({A: 100, B: 99, C: 0}, frozenset(), high=100).pause == (A,)
+    assert flow({A: 100, B: 50, C: 49}, frozenset({A, B, C}), high=100).resume == (C,)
+    assert flow({A: 100}, frozenset({A}), high=100).pause == ()
+    assert flow({A: 0}, frozenset(), high=100).resume == ()
+
+
+def test_large_records_make_small_fetches_and_buffers():
+    assert fetch_size(10_000, 8_000_000, row_bytes=100) == 10_000
+    assert fetch_size(10_000, 8_000_000, row_bytes=100_000) == 80
+    assert fetch_size(10_000, 8_000_000, row_bytes=100_000_000) == 10
+    assert water_mark(1_000, 32_000_000, row_bytes=1_000_000) == 32
+
+
+@pytest.mark.parametrize(
+    ("rows", "elapsed_ms", "before", "expected"),
+    [
+        (100, 100.0, 100, SMALLEST_CHUNK),
+        (100, 1.0, 100, 200),
+        (5_000, 1.0, 5_000, LARGEST_CHUNK),
+        (1, 1_000.0, 10, SMALLEST_CHUNK),
+        (0, 5.0, 70, 70),
+        (10, 0.0, 10, 20),
+    ],
+)
+def test_a_chunk_is_about_ten_milliseconds_of_work(rows, elapsed_ms, before, expected):
+    assert chunk_rows(rows, elapsed_ms, before) == expected
+
+
+def test_waiting_is_for_those_without_work():
+    assert idle_wait_ms(worked=True, held_back=True, until_timer_ms=None) == 0
+    assert idle_wait_ms(worked=False, held_back=False, until_timer_ms=None) == 100
+    assert idle_wait_ms(worked=False, held_back=True, until_timer_ms=None) == 20
+    assert idle_wait_ms(worked=False, held_back=False, until_timer_ms=7) == 7
+    assert idle_wait_ms(worked=False, held_back=False, until_timer_ms=0) == 0
+
+
+@pytest.mark.parametrize(
+    ("progress", "asked", "since_ms", "due"),
+    [
+        (True, False, 99, False),
+        (True, False, 100, True),
+        (True, True, 0, True),
+        (False, False, 1_000, False),
+        (False, True, 1_000, False),
+    ],
+)
+def test_when_to_commit(progress, asked, since_ms, due):
+    assert commit_due(CommitFacts(progress, asked, since_ms), interval_ms=100) is due
