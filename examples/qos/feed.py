@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Event as Flag
 from typing import Any, Final, Protocol
@@ -24,7 +24,16 @@ SHORTEST_WAIT_S: Final = 0.001
 class Sender(Protocol):
     """What the feed needs of a `confluent_kafka.Producer`."""
 
-    def produce(self, topic: str, value: bytes | None = ..., key: bytes | None = ..., **options: Any) -> None: ...
+    def produce(
+        self,
+        topic: str,
+        value: bytes | None = ...,
+        key: bytes | None = ...,
+        *,
+        partition: int,
+        timestamp: int,
+        on_delivery: Callable[..., Any],
+    ) -> None: ...
 
     def poll(self, timeout: float, /) -> int: ...
 
@@ -42,10 +51,11 @@ class Pace:
 
 @dataclass(slots=True)
 class Counts:
-    """What has been sent so far; read by others while the feed runs."""
+    """What has been sent so far, up to which event time; read by others while the feed runs."""
 
     reports: int = 0
     ticks: int = 0
+    at_ms: int = 0
     complete: bool = False
 
 
@@ -63,10 +73,14 @@ def reports_producer(bootstrap: str) -> Producer:
 
 
 class Feed:
-    """Sends one match. `counts` tells how far it is; `stop` may be set from another thread."""
+    """Sends one match. `counts` tells how far it is; `stop` may be set from another thread.
 
-    def __init__(self, producer: Sender, pace: Pace) -> None:
+    `told` is called with the counts now and then: every ROUND records, and before it waits.
+    """
+
+    def __init__(self, producer: Sender, pace: Pace, told: Callable[[Counts], None] = lambda _counts: None) -> None:
         self.counts = Counts()
+        self._told = told
         self.stop = Flag()
         self._producer = producer
         self._pace = pace
@@ -91,6 +105,7 @@ class Feed:
             if number % ROUND == 0:
                 self._producer.poll(0)
                 self._check()
+                self._told(self.counts)
         else:
             for row in final_ticks(last_ms, pace.partitions):
                 self._send(row)
@@ -104,6 +119,7 @@ class Feed:
     def _wait(self, ahead_s: float) -> None:
         if ahead_s >= SHORTEST_WAIT_S:
             self._producer.poll(0)
+            self._told(self.counts)
             self.stop.wait(ahead_s)
 
     def _send(self, row: Row) -> None:
@@ -121,6 +137,7 @@ class Feed:
             except BufferError:
                 self._producer.poll(0.1)
                 self._check()
+        self.counts.at_ms = row.timestamp_ms
         if row.value is None:
             self.counts.ticks += 1
         else:

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from millstream.cli.broker import broker
+from millstream.cli.demo import demo
 from millstream.cli.run import run
 from millstream.cli.topology import topology
 from millstream.errors import MillstreamError
@@ -23,7 +24,7 @@ commands = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (run, broker, topology):
+for command in (demo, run, broker, topology):
     commands.command()(command)
 
 
