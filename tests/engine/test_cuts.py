@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from millstream.engine import EngineSettings, Outbox, Task
@@ -47,7 +47,9 @@ def inputs_of_all_tasks(plan: Plan, topics: Topics) -> list[tuple[TaskSpec, Inpu
     found: list[tuple[TaskSpec, Inputs]] = []
     while waiting:
         unfed = {topic for spec in waiting for topic in plan.written_by(spec)}
-        spec = next(spec for spec in waiting if not plan.feeds(spec) & unfed)
+        spec = next((spec for spec in waiting if not plan.feeds(spec) & unfed), None)
+        assume(spec is not None)  # a program whose sub-topologies feed one another is driven as a whole elsewhere
+        assert spec is not None
         waiting.remove(spec)
         inputs = {source: known.get(source, []) for source in spec.inputs}
         found.append((spec, inputs))

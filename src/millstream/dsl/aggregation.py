@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from millstream.dsl.aggregates import DeclaredAggregate
-from millstream.dsl.fields import declared_fields, reads_by_item, require_fields
+from millstream.dsl.fields import declared_fields, reads_by_item, require_fields, required_fields
 from millstream.dsl.handle import Handle, value_serde
 from millstream.errors import TopologyError
 from millstream.plan.aggregation import Aggregation, Column, Declared, Folded
-from millstream.plan.function import user_function
+from millstream.plan.function import UNKNOWN, UserFunction, declared_result, user_function
 from millstream.plan.nodes import Aggregate, Emit, StoreSpec
 from millstream.plan.site import CallSite
 from millstream.plan.windows import TimeWindows
@@ -66,7 +66,7 @@ def aggregated(
         store=store,
         aggregation=kept.aggregation,
         windows=windows,
-        emit=how.emit or builder.emit,
+        emit=builder.emission(how.emit, site),
     )
     return handle.after(added, key=keys, value=kept.results, store=store)
 
@@ -86,9 +86,14 @@ def declared(handle: Handle, result: Any, columns: Mapping[str, DeclaredAggregat
     for name in columns:
         if name not in known:
             raise TopologyError(f"{site}: {result.__name__} has no field {name!r}; it has {', '.join(known)}")
+    missing = [name for name in required_fields(result) if name not in columns]
+    if missing:
+        raise TopologyError(
+            f"{site}: {result.__name__} needs {', '.join(missing)}; give {missing[0]}=ms.count() or such"
+        )
     of = handle.value.type
     made = tuple(_column(of, name, column, site) for name, column in columns.items())
-    return Kept(Declared(result, made, reads_by_item(of)), JsonSerde(list[Any]), JsonSerde(result))
+    return Kept(Declared(result, made, reads_by_item(of)), JsonSerde(_accumulators(of, made)), JsonSerde(result))
 
 
 def folded(
@@ -97,8 +102,7 @@ def folded(
     """An initializer and an aggregator of the user's."""
     if initializer is None or aggregator is None:
         raise TopologyError(f"{site}: initializer= and aggregator= go together")
-    if not callable(initializer):
-        raise TopologyError(f"{site}: initializer must be a function without arguments, got {initializer!r}")
+    user_function(initializer, site, values=0, key=False)
     fn = user_function(aggregator, site, values=2)
     call = fn.call
     by_key = call if fn.with_key else lambda _key, value, aggregate: call(value, aggregate)
@@ -110,4 +114,25 @@ def _column(of: Any, name: str, column: DeclaredAggregate, site: CallSite) -> Co
     if isinstance(column.field, str):
         require_fields(of, (column.field,), site)
         return Column(name, column.kind, column.field)
-    return Column(name, column.kind, None if column.field is None else user_function(column.field, site))
+    field = None if column.field is None else user_function(column.field, site, key=False)
+    return Column(name, column.kind, field)
+
+
+def _accumulators(of: Any, columns: Sequence[Column]) -> Any:
+    """The type of what is kept, so that a restored aggregate is what was kept: dates are dates, not strings."""
+    known = declared_fields(of) or {}
+    kept: list[Any] = []
+    for column in columns:
+        field = column.field
+        read = declared_result(field.call) if isinstance(field, UserFunction) else known.get(field or "", Any)
+        value: Any = Any if read in (UNKNOWN, Any, int, float) else read | None
+        match column.kind:
+            case "count":
+                kept.append(int)
+            case "sum":
+                kept.append(value | int if value is not Any else Any)
+            case "mean":
+                kept += [value | int if value is not Any else Any, int]
+            case _:
+                kept.append(value)
+    return tuple.__class_getitem__(tuple(kept))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from typing import Any
 
 from millstream.errors import TopologyError
@@ -10,7 +9,7 @@ from millstream.plan.internal import is_topic_name
 from millstream.plan.nodes import Emit, GlobalTable, KeyPresent, Node, RepartitionTopic, Sink, Source, StoreSpec
 from millstream.plan.site import CallSite
 from millstream.plan.topology import Topology, build_topology
-from millstream.serde import Serde
+from millstream.serde import Serde, is_hashable
 
 
 class Builder:
@@ -29,6 +28,12 @@ class Builder:
         generated = f"{prefix}-{self._index:010d}"
         self._index += 1
         return given or generated
+
+    def emission(self, given: Emit | None, site: CallSite) -> Emit:
+        """What was given, or else the program's default."""
+        if given not in (None, "every", "latest"):
+            raise TopologyError(f'{site}: emit must be "every" or "latest", got {given!r}')
+        return given or self.emit
 
     def add(self, node: Node) -> str:
         if node.name in self._nodes:
@@ -58,24 +63,29 @@ class Builder:
                 f"{site}: {store.name!r} cannot name a store, because a topic is named after it; "
                 "use up to 200 ASCII letters, digits, '.', '_' and '-'"
             )
-        of = store.key.type
-        if of is Any or getattr(typing.get_origin(of) or of, "__hash__", None) is None:
+        if store.key.type is Any or not is_hashable(store.key.type):
             raise TopologyError(
                 f"{site}: the keys of store {store.name!r} have no declared type that can be compared "
                 f"({store.key.name}); declare the key's type, such as key=str or a ms.Record"
             )
+        if store.name in self._global_tables:
+            raise TopologyError(f"{site}: there is already a global table with the store {store.name!r}")
         known = self._stores.get(store.name)
         if known is not None and not (shared and known == store):
             raise TopologyError(f"{site}: there is already another store named {store.name!r}; give another store=")
-
         self._stores[store.name] = store
 
     def has_store(self, name: str) -> bool:
         return name in self._stores
 
+    def has_global_table(self, store: str) -> bool:
+        return store in self._global_tables
+
     def add_global_table(self, table: GlobalTable) -> None:
-        if table.store.name in self._global_tables:
-            raise TopologyError(f"{table.site}: there is already a global table with the store {table.store.name!r}")
+        if table.store.name in self._global_tables or table.store.name in self._stores:
+            raise TopologyError(
+                f"{table.site}: there is already a store named {table.store.name!r}; give another store="
+            )
         self._global_tables[table.store.name] = table
 
     def repartition(
@@ -92,6 +102,12 @@ class Builder:
         Where the user named it, its nodes are named after it; their indices are burned all the same (rule N7).
         """
         key, value = serdes
+        if not is_topic_name(topic.name):
+            raise TopologyError(
+                f"{site}: {topic.name!r} cannot name a topic; use up to 200 ASCII letters, digits, '.', '_' and '-'"
+            )
+        if topic.partitions is not None and topic.partitions < 1:
+            raise TopologyError(f"{site}: partitions must be 1 or more, got {topic.partitions}")
         if topic.name in self._repartition_topics:
             raise TopologyError(
                 f"{site}: there is already a repartition topic named {topic.name!r}; give another name="
@@ -101,7 +117,7 @@ class Builder:
             self.name(f"KSTREAM-{kind}", f"{topic.name}-repartition-{kind.lower()}" if named else None)
             for kind in ("SINK", "FILTER", "SOURCE")
         )
-        self.add(KeyPresent(name=present, parents=(parent,), site=site))
+        self.add(KeyPresent(name=present, parents=(parent,), site=site, null_keys=topic.null_keys))
         self.add(Sink(name=sink, parents=(present,), site=site, topic=topic.name, key=key, value=value, internal=True))
         return self.add(
             Source(name=source, parents=(), site=site, topics=(topic.name,), key=key, value=value, internal=True)

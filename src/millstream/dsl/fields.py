@@ -6,6 +6,7 @@ import dataclasses
 import operator
 import typing
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -31,6 +32,14 @@ def declared_fields(of: Any) -> dict[str, Any] | None:
     return None
 
 
+def required_fields(of: Any) -> list[str]:
+    """Fields of a record type that have no default."""
+    if issubclass(of, msgspec.Struct):
+        return [field.name for field in msgspec.structs.fields(of) if field.required]
+    none = dataclasses.MISSING
+    return [f.name for f in dataclasses.fields(of) if f.init and f.default is none and f.default_factory is none]
+
+
 def require_fields(of: Any, names: tuple[str, ...], site: CallSite) -> dict[str, Any]:
     """The types of the named fields; refuses names that a declared record type lacks."""
     known = declared_fields(of)
@@ -54,7 +63,7 @@ def getter(of: Any, name: str) -> Callable[[Any], Any]:
 def composite_key(of: Any, types: dict[str, Any], given: Any, site: CallSite) -> tuple[type, Callable[[Any], Any]]:
     """A frozen record type for several key fields, or the one given, and the function that makes it from a value."""
     if given is None:
-        key_type: Any = msgspec.defstruct("Key", list(types.items()), frozen=True, order=True, cache_hash=True)
+        key_type: Any = _key_type(tuple(types.items()))
     else:
         key_type = given
     names = tuple(declared_fields(key_type) or ())
@@ -67,3 +76,9 @@ def composite_key(of: Any, types: dict[str, Any], given: Any, site: CallSite) ->
         return key_type(*read(value))
 
     return key_type, key_of
+
+
+@cache
+def _key_type(fields: tuple[tuple[str, Any], ...]) -> type:
+    """One type for the same fields wherever they are grouped by, so that the keys of two groups can be equal."""
+    return msgspec.defstruct("Key", list(fields), frozen=True, order=True, cache_hash=True)

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from millstream.dsl.builder import Builder
+from millstream.errors import TopologyError
 from millstream.plan.function import UNKNOWN, declared_result
 from millstream.plan.nodes import Node, RepartitionTopic
-from millstream.plan.site import CallSite
+from millstream.plan.site import CallSite, call_site
 from millstream.serde import STRING, JsonSerde, Serde, serde_for
 
 ANY_JSON: Serde[Any] = JsonSerde(Any)
@@ -33,10 +34,16 @@ class Handle:
         return replace(self, node=self.builder.add(node), **changes)
 
     def repartitioned(
-        self, given: str | None, site: CallSite, *, generated: str = "", partitions: int | None = None
+        self,
+        given: str | None,
+        site: CallSite,
+        *,
+        generated: str = "",
+        partitions: int | None = None,
+        null_keys: bool = False,
     ) -> Handle:
         """The place behind an internal topic with the name that the user gave, or else a generated one."""
-        topic = RepartitionTopic(given or generated, partitions)
+        topic = RepartitionTopic(given or generated, partitions, null_keys)
         source = self.builder.repartition(self.node, topic, (self.key, self.value), site, named=given is not None)
         return replace(self, node=source, key_changed=False)
 
@@ -44,10 +51,24 @@ class Handle:
 def value_serde(given: Any, fn: Any) -> Serde[Any]:
     """The serde of new values: as given, else by what the function says it returns, else any JSON."""
     declared = given if given is not None else declared_result(fn) if fn is not None else UNKNOWN
-    return ANY_JSON if declared in (UNKNOWN, Any) else serde_for(declared)
+    return ANY_JSON if declared in (UNKNOWN, Any) else given_serde(declared)
 
 
 def key_serde(given: Any, fn: Any) -> Serde[Any]:
     """The serde of new keys: as given, else by what the function says it returns, else strings."""
     declared = given if given is not None else declared_result(fn) if fn is not None else UNKNOWN
-    return STRING if declared in (UNKNOWN, Any) else serde_for(declared, key=True)
+    return STRING if declared in (UNKNOWN, Any) else given_serde(declared, key=True)
+
+
+def given_serde(given: Any, *, key: bool = False) -> Serde[Any]:
+    """The serde of a type or a serde that the user gave."""
+    try:
+        return serde_for(given, key=key)
+    except TypeError as error:
+        site = call_site("key=" if key else "value=")
+        raise TopologyError(f"{site}: {given!r} is no type that can be read and written: {error}") from error
+
+
+def same_serde(first: Serde[Any], second: Serde[Any]) -> bool:
+    """Whether two serdes write the same type alike: types of one name may be different ones."""
+    return first.name == second.name and bool(first.type == second.type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from millstream.dsl.handle import Handle, value_serde
+from millstream.dsl.handle import Handle, same_serde, value_serde
 from millstream.errors import TopologyError
 from millstream.plan.function import user_function
 from millstream.plan.nodes import GlobalJoin, StoreSpec, TableJoin, TableSource
@@ -19,14 +19,14 @@ def table_joined(
     fn = user_function(joiner, site, values=2)
     if table.builder is not handle.builder:
         raise TopologyError(f"{site}: the stream and the table belong to different apps")
-    if table.key.name != handle.key.name:
+    if not same_serde(table.key, handle.key):
         raise TopologyError(
             f"{site}: the stream's keys are {handle.key.name} and the table's {table.key.name}; "
             "use select_key, or declare the same key type on both sides"
         )
     store = materialized(table)
     if handle.key_changed:
-        handle = handle.repartitioned(name, site, generated=handle.node)
+        handle = handle.repartitioned(name, site, generated=handle.node, null_keys=left)
     node = handle.builder.name("KSTREAM-LEFTJOIN" if left else "KSTREAM-JOIN", name)
     added = TableJoin(name=node, parents=(handle.node,), site=site, store=store, joiner=fn, left=left)
     return handle.after(added, value=value_serde(result, joiner))
@@ -43,6 +43,8 @@ def global_joined(
 ) -> Handle:
     site = call_site("left_join" if left else "join")
     key, joiner = functions
+    if not handle.builder.has_global_table(store):
+        raise TopologyError(f"{site}: the stream and the global table belong to different apps")
     node = handle.builder.name("KSTREAM-LEFTJOIN", name)
     added = GlobalJoin(
         name=node,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from millstream.dsl.builder import Builder
-from millstream.dsl.handle import ANY_JSON, Handle
+from millstream.dsl.handle import ANY_JSON, Handle, given_serde, same_serde
 from millstream.dsl.stream import GlobalTable as GlobalTableHandle
 from millstream.dsl.stream import Stream, Table
 from millstream.errors import TopologyError
@@ -14,7 +14,6 @@ from millstream.plan.function import positional_parameters
 from millstream.plan.nodes import Emit, Extractor, GlobalTable, Source, StoreSpec, TableSource
 from millstream.plan.site import CallSite, call_site
 from millstream.plan.topology import Topology
-from millstream.serde import serde_for
 
 V = TypeVar("V")
 
@@ -29,6 +28,7 @@ class Program:
         if emit not in ("every", "latest"):
             raise TopologyError(f'emit must be "every" or "latest", got {emit!r}')
         self._builder = Builder(emit)
+        self._times: dict[str, Callable[..., int] | None] = {}  # of each source of a stream, as it was given
 
     @overload
     def stream(
@@ -70,11 +70,11 @@ class Program:
             parents=(),
             site=site,
             topics=topics,
-            key=serde_for(key, key=True),
-            value=ANY_JSON if value is None else serde_for(value),
+            key=given_serde(key, key=True),
+            value=ANY_JSON if value is None else given_serde(value),
             extractor=_extractor(time, site),
         )
-        return Stream(self._shared(source))
+        return Stream(self._shared(source, time))
 
     def table(
         self, topic: str, *, value: Any = None, key: Any = str, store: str | None = None, emit: Emit | None = None
@@ -87,8 +87,8 @@ class Program:
             parents=(),
             site=site,
             topics=(topic,),
-            key=serde_for(key, key=True),
-            value=ANY_JSON if value is None else serde_for(value),
+            key=given_serde(key, key=True),
+            value=ANY_JSON if value is None else given_serde(value),
         )
         handle = Handle(self._builder, self._builder.add(source), source.key, source.value)
         node = TableSource(
@@ -96,7 +96,7 @@ class Program:
             parents=(handle.node,),
             site=site,
             store=store,
-            emit=emit or self._builder.emit,
+            emit=self._builder.emission(emit, site),
         )
         if store:
             self._builder.add_store(StoreSpec(store, "keyvalue", source.key, source.value), site)
@@ -110,7 +110,7 @@ class Program:
         name = store or self._builder.name(f"{topic}-STATE-STORE")
         source = self._builder.name("KSTREAM-SOURCE")
         node = self._builder.name("KTABLE-SOURCE")
-        keys, values = serde_for(key, key=True), ANY_JSON if value is None else serde_for(value)
+        keys, values = given_serde(key, key=True), ANY_JSON if value is None else given_serde(value)
         self._builder.add_global_table(
             GlobalTable(topic, StoreSpec(name, "keyvalue", keys, values), source, node, site)
         )
@@ -120,19 +120,16 @@ class Program:
         """Validate the program and freeze it."""
         return self._builder.topology()
 
-    def _shared(self, source: Source) -> Handle:
+    def _shared(self, source: Source, time: Callable[..., int] | None) -> Handle:
         """A topic that is read as a stream in several places is one source, if it is read alike."""
         known = self._builder.source_of(source.topics[0])
-        if known is not None and known.topics == source.topics:
-            if (known.key.name, known.value.name, known.extractor) != (
-                source.key.name,
-                source.value.name,
-                source.extractor,
-            ):
-                raise TopologyError(
-                    f"{source.site}: {known.site} reads the same topic with other types; use the same ones"
-                )
+        if known is not None and known.topics == source.topics and known.name in self._times:
+            alike = same_serde(known.key, source.key) and same_serde(known.value, source.value)
+            if not alike or self._times[known.name] is not time:
+                what = "another time=" if alike else "other types"
+                raise TopologyError(f"{source.site}: {known.site} reads the same topic with {what}; use the same")
             return Handle(self._builder, known.name, known.key, known.value)
+        self._times[source.name] = time
         return Handle(self._builder, self._builder.add(source), source.key, source.value)
 
 
@@ -141,13 +138,13 @@ def _extractor(time: Callable[..., int] | None, site: CallSite) -> Extractor | N
     if time is None:
         return None
     match positional_parameters(time):
-        case None | 1:
+        case None | (0 | 1, _):
             return lambda _key, value, _recorded, _partition_time: time(value)
-        case 2:
+        case (2, _):
             return lambda key, value, _recorded, _partition_time: time(key, value)
-        case 4:
+        case (4, _):
             return time
-        case count:
+        case (count, _):
             raise TopologyError(
                 f"{site}: time= takes (value), (key, value) or (key, value, recorded, partition_time), "
                 f"not {count} arguments"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from millstream.dsl.handle import Handle, key_serde, value_serde
+from millstream.dsl.handle import Handle, given_serde, key_serde, same_serde, value_serde
 from millstream.errors import TopologyError
 from millstream.plan.function import user_function
 from millstream.plan.nodes import (
@@ -22,7 +23,6 @@ from millstream.plan.nodes import (
     StoreSpec,
 )
 from millstream.plan.site import call_site
-from millstream.serde import serde_for
 
 
 def filtered(handle: Handle, predicate: Callable[..., object], name: str | None, *, negated: bool) -> Handle:
@@ -82,7 +82,7 @@ def merged(handle: Handle, other: Handle, name: str | None) -> Handle:
     node = handle.builder.name("KSTREAM-MERGE", name)
     if handle.builder is not other.builder:
         raise TopologyError(f"{site}: the streams belong to different apps")
-    if (handle.key.name, handle.value.name) != (other.key.name, other.value.name):
+    if not (same_serde(handle.key, other.key) and same_serde(handle.value, other.value)):
         raise TopologyError(
             f"{site}: the streams have different serdes, ({handle.key.name}, {handle.value.name}) and "
             f"({other.key.name}, {other.value.name}); bring both to one type with map_values or select_key"
@@ -97,6 +97,9 @@ def processed(
     site = call_site("process")
     if not callable(supplier):
         raise TopologyError(f"{site}: expected a processor class or a function that makes one, got {supplier!r}")
+    user_function(supplier, site, values=int(inspect.isgeneratorfunction(supplier)), key=False)
+    if isinstance(supplier, type) and not callable(getattr(supplier, "process", None)):
+        raise TopologyError(f"{site}: {supplier.__name__} has no process(record) method")
     builder = handle.builder
     for store in stores:
         if isinstance(store, StoreSpec):
@@ -108,7 +111,7 @@ def processed(
     key, value = serdes
     return handle.after(
         Process(name=node, parents=(handle.node,), site=site, supplier=supplier, stores=names),
-        key=handle.key if key is None else serde_for(key, key=True),
+        key=handle.key if key is None else given_serde(key, key=True),
         value=value_serde(value, None),
         key_changed=True,
     )
@@ -125,8 +128,8 @@ def sunk(handle: Handle, topic: str, serdes: tuple[Any, Any], name: str | None) 
             parents=(handle.node,),
             site=site,
             topic=topic,
-            key=handle.key if key is None else serde_for(key, key=True),
-            value=handle.value if value is None else serde_for(value),
+            key=handle.key if key is None else given_serde(key, key=True),
+            value=handle.value if value is None else given_serde(value),
         )
     )
 

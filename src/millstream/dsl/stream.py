@@ -295,7 +295,7 @@ class GroupedStream(Generic[K, V]):
         emit: Emit | None = None,
     ) -> Table[K, V]:
         """The first value of each key, then reducer(aggregate, value) (rule A2)."""
-        fn = user_function(reducer, call_site("reduce"), values=2)
+        fn = user_function(reducer, call_site("reduce"), values=2, key=False)
         kept = Kept(Reduced(fn.call), self.handle.value, self.handle.value)
         return self._aggregated("reduce", kept, Materialized(store, name, emit))
 
@@ -340,10 +340,10 @@ class Table(Generic[K, V]):
         round of processing.
         """
         site = call_site("to_stream")
-        if emit not in ("every", "latest"):
-            raise TopologyError(f'{site}: emit must be "every" or "latest", got {emit!r}')
         node = self.handle.builder.name("KTABLE-TOSTREAM", name)
-        added = ToStream(name=node, parents=(self.handle.node,), site=site, emit=emit)
+        added = ToStream(
+            name=node, parents=(self.handle.node,), site=site, emit=self.handle.builder.emission(emit, site)
+        )
         return Stream(self.handle.after(added, key_changed=False, store=None))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from millstream.duration import Duration, parse_duration_ms
-from millstream.errors import TopologyError
-from millstream.plan.site import call_site
+from millstream.errors import ConfigError, TopologyError
+from millstream.plan.site import CallSite, call_site
 from millstream.plan.windows import TimeWindows
 
 
@@ -16,8 +16,9 @@ def tumbling(size: Duration, *, grace: Duration = 0) -> TimeWindows:
     >>> tumbling("10s", grace="5s")
     TimeWindows(size_ms=10000, advance_ms=10000, grace_ms=5000)
     """
-    size_ms = parse_duration_ms(size)
-    return _checked(TimeWindows(size_ms, size_ms, parse_duration_ms(grace)), "tumbling")
+    site = call_site("tumbling")
+    size_ms = _ms(size, site)
+    return _checked(TimeWindows(size_ms, size_ms, _ms(grace, site)), site)
 
 
 def hopping(size: Duration, *, advance: Duration, grace: Duration = 0) -> TimeWindows:
@@ -26,13 +27,18 @@ def hopping(size: Duration, *, advance: Duration, grace: Duration = 0) -> TimeWi
     >>> hopping("10s", advance="5s").advance_ms
     5000
     """
-    return _checked(
-        TimeWindows(parse_duration_ms(size), parse_duration_ms(advance), parse_duration_ms(grace)), "hopping"
-    )
+    site = call_site("hopping")
+    return _checked(TimeWindows(_ms(size, site), _ms(advance, site), _ms(grace, site)), site)
 
 
-def _checked(windows: TimeWindows, operator: str) -> TimeWindows:
-    site = call_site(operator)
+def _ms(given: Duration, site: CallSite) -> int:
+    try:
+        return parse_duration_ms(given)
+    except ConfigError as error:
+        raise TopologyError(f"{site}: {error}") from error
+
+
+def _checked(windows: TimeWindows, site: CallSite) -> TimeWindows:
     if windows.size_ms <= 0:
         raise TopologyError(f"{site}: the window's size must be more than 0, got {windows.size_ms} ms")
     if not 0 < windows.advance_ms <= windows.size_ms:

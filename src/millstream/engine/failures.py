@@ -75,7 +75,8 @@ class Failures:
         if self._skipped(self._settings.on_send_error, failed, self._context.headers):
             return
         raise SerializationError(
-            f"{self._place(failed)}: cannot encode a record for topic {topic!r}: {error}"
+            f"{self._place(failed)}: cannot encode a record for topic {topic!r}: {error}; "
+            "say what its key and value are with key= and value= where they are made, or annotate the function"
         ) from error
 
     def _current(self, node: str, error: Exception) -> FailedRecord:

@@ -99,7 +99,7 @@ def _declared(plan: Declared) -> Fold:
 
     def then(_key: Any, value: Any, slots: list[Any]) -> list[Any]:
         # a copy: an error half-way leaves the stored aggregate whole, and what was passed on stays as it was
-        slots = slots.copy()
+        slots = list(slots)
         for at in counts:
             slots[at] += 1
         if value is not None:

@@ -10,7 +10,7 @@ from millstream.duration import Duration, parse_duration_ms
 from millstream.engine.message import Message, RecordMetadata
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.engine.punctuation import ClockKind, Punctuation, first_due
-from millstream.errors import MillstreamError, TopologyError
+from millstream.errors import MillstreamError, StateError, TopologyError
 from millstream.plan.nodes import Process
 from millstream.state import KeyValueRows, KeyValueStore
 
@@ -81,16 +81,21 @@ class ProcessorContext:
 
     def get_state_store(self, name: str) -> Any:
         """A store that was given to `process(..., stores=[...])`, or a global table's store (rule P7)."""
-        rows = self._parts.global_stores.get(name)
-        if rows is None and name in self._node.stores:
-            rows = self._parts.rows(name)
-        if rows is None:
+        shared = self._parts.global_stores.get(name)
+        if shared is not None:
+            return KeyValueStore(shared, self._read_only)
+        if name not in self._node.stores:
             known = ", ".join(self._node.stores) or "none"
             raise TopologyError(
                 f"{self._node.site}: the store {name!r} is not connected to this processor (connected: {known}); "
                 "name it in process(..., stores=[...])"
             )
+        rows = self._parts.rows(name)
         return KeyValueStore(rows, lambda: max(self._task.timestamp, 0)) if isinstance(rows, KeyValueRows) else rows
+
+    def _read_only(self) -> int:
+        """What a store asks before it writes; the rows of a global table come from its topic alone (rule K18)."""
+        raise StateError(f"{self._node.site}: the store of a global table is read-only; write to its topic")
 
     def current_stream_time_ms(self) -> int:
         """The largest timestamp that the task has taken from any of its inputs (rule T4); -1 at first."""

@@ -48,7 +48,7 @@ def filter_node(node: Filter, downstream: Downstream, parts: Parts) -> NodeFunct
     return by_key_and_value if node.predicate.with_key else by_value
 
 
-def key_present(_node: KeyPresent, downstream: Downstream, parts: Parts) -> NodeFunction:
+def key_present(node: KeyPresent, downstream: Downstream, parts: Parts) -> NodeFunction:
     """Rule O6."""
     forward, metrics = downstream.forward, parts.metrics
 
@@ -58,7 +58,7 @@ def key_present(_node: KeyPresent, downstream: Downstream, parts: Parts) -> Node
         else:
             forward(key, value, timestamp)
 
-    return call
+    return forward if node.null_keys else call
 
 
 def map_values(node: MapValues, downstream: Downstream, parts: Parts) -> NodeFunction:

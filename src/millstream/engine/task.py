@@ -20,7 +20,7 @@ from millstream.engine.punctuation import NEVER
 from millstream.engine.rows import Refusals, RowDecoder
 from millstream.engine.settings import EngineSettings
 from millstream.engine.stores import Rows, open_store
-from millstream.errors import MillstreamError, StateError
+from millstream.errors import MillstreamError, SerializationError, StateError
 from millstream.model import Batch, OutBatch, TopicPartition
 from millstream.plan.internal import TaskId, TaskSpec, repartition_topic
 from millstream.plan.nodes import Process, Source
@@ -79,7 +79,14 @@ class Task:
 
     def restore(self, changelog: TopicPartition, batch: Batch) -> None:
         """Apply records of one of its changelogs."""
-        self._stores[self._changelogs[changelog]].restore(batch)
+        store = self._changelogs[changelog]
+        try:
+            self._stores[store].restore(batch)
+        except Exception as error:  # the loop's edge: whatever a serde raises
+            raise StateError(
+                f"task {self.id}: {changelog} does not fit the store {store!r}: {error}; it was written with other "
+                "types: go back to these, or give the store another name"
+            ) from error
 
     def resume(self, metadata: Mapping[TopicPartition, str]) -> None:
         """Partition times from the metadata of the committed offsets (rules T1, F15); unreadable ones count as none."""
@@ -194,7 +201,13 @@ class Task:
         """What changed in the stores since the last call, as changelog records."""
         batches = []
         for partition, store in self._changelogs.items():
-            changes = self._stores[store].take_changes()
+            try:
+                changes = self._stores[store].take_changes()
+            except Exception as error:  # the loop's edge: whatever a serde raises
+                raise SerializationError(
+                    f"task {self.id}: the store {store!r} holds what cannot be written: {error}; declare the types of "
+                    "its keys and values"
+                ) from error
             if changes:
                 batches.append(OutBatch(partition, changes.timestamps, changes.keys, changes.values))
         return batches

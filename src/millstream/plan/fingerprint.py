@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from millstream.plan.nodes import Node, Sink, Source
+from millstream.plan.aggregation import Declared
+from millstream.plan.nodes import Aggregate, Node, Sink, Source
 from millstream.plan.topology import SubTopology, Topology, stores_of
 
 
@@ -32,5 +33,9 @@ def _detail(node: Node) -> str:
     match node:
         case Source(topics=topics, key=key, value=value) | Sink(topic=topics, key=key, value=value):
             return f"{topics} {key.name} {value.name}"
+        case Aggregate(aggregation=Declared(columns=columns), store=store, windows=windows):
+            return f"{store} {windows} {[(column.name, column.kind) for column in columns]}"
+        case Aggregate(aggregation=aggregation, store=store, windows=windows):
+            return f"{store} {windows} {type(aggregation).__name__}"
         case _:
             return " ".join(stores_of(node))

@@ -12,6 +12,8 @@ from millstream.errors import TopologyError
 from millstream.plan.site import CallSite
 
 UNKNOWN: Any = object()
+MANY = 255
+_ARGUMENTS = {0: "none", 1: "the value", 2: "two values"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +31,36 @@ class UserFunction:
         return call if self.with_key else lambda _key, value: call(value)
 
 
-def positional_parameters(fn: Callable[..., Any]) -> int | None:
-    """How many arguments must be given by position; None where Python cannot tell (some built-ins)."""
+def positional_parameters(fn: Callable[..., Any]) -> tuple[int, int] | None:
+    """How many arguments must, and how many may, be given by position; None where Python cannot tell.
+
+    >>> positional_parameters(lambda value, scale=2: value)
+    (1, 2)
+    """
     try:
         parameters = inspect.signature(fn).parameters.values()
     except (TypeError, ValueError):
         return None
-    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(p.kind in by_position and p.default is p.empty for p in parameters)
+    by_position = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    most = MANY if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(by_position)
+    return sum(p.default is p.empty for p in by_position), most
 
 
-def user_function(fn: Any, site: CallSite, *, values: int = 1) -> UserFunction:
-    """Check that fn takes `values` arguments, or one more for the key."""
+def user_function(fn: Any, site: CallSite, *, values: int = 1, key: bool = True) -> UserFunction:
+    """Check that fn takes `values` arguments, or, if it may see the key, one more in front."""
     if not callable(fn):
         raise TopologyError(f"{site}: expected a function, got {fn!r}")
     label = getattr(fn, "__qualname__", None) or repr(fn)
-    count = positional_parameters(fn)
-    if count is not None and count not in (values, values + 1):
-        takes = "the value or (key, value)" if values == 1 else f"{values} arguments, or the key and {values} more"
-        raise TopologyError(f"{site}: {label} takes {count} arguments, but it is called with {takes}")
-    return UserFunction(fn, count == values + 1, label)
+    least, most = positional_parameters(fn) or (values, values)
+    with_key = key and least == values + 1
+    if not with_key and not least <= values <= most:
+        takes = _ARGUMENTS[values] + (" or with the key in front" if key else "")
+        raise TopologyError(f"{site}: {label} takes {_count(least, most)} arguments, but it is called with {takes}")
+    return UserFunction(fn, with_key, label)
+
+
+def _count(least: int, most: int) -> str:
+    return str(least) if least == most else f"at least {least}" if most == MANY else f"{least} to {most}"
 
 
 def declared_result(fn: Any) -> Any:

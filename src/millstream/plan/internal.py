@@ -122,18 +122,9 @@ def _partition_counts(topology: Topology, counts: Mapping[str, int]) -> dict[str
             if topic not in counts:
                 raise TopologyError(f"{source.site}: source topic {topic!r} does not exist; create it first")
             known[topic] = counts[topic]
-    writers = {sink.topic: sub for sub in topology.subtopologies for sink in sub.sinks if sink.internal}
     groups = [group for sub in topology.subtopologies for group in _copartitioned(sub)]
-    waiting = dict(topology.repartition_topics)
-    while waiting:
-        ready = [n for n in waiting if all(topic in known for topic in writers[n].source_topics)]
-        if not ready:
-            raise TopologyError(f"repartition topics feed one another in a circle: {', '.join(waiting)}")
-        for name in ready:
-            explicit = waiting.pop(name).partitions
-            known[name] = (
-                explicit or _adopted(name, groups, known) or max(known[topic] for topic in writers[name].source_topics)
-            )
+    known |= {name: topic.partitions for name, topic in topology.repartition_topics.items() if topic.partitions}
+    _settle_repartition_topics(topology, [topics for _, topics in groups], known)
     for join, topics in groups:
         if len({known[topic] for topic in topics}) > 1:
             shown = ", ".join(f"{topic} has {known[topic]}" for topic in sorted(topics))
@@ -144,14 +135,32 @@ def _partition_counts(topology: Topology, counts: Mapping[str, int]) -> dict[str
     return known
 
 
-def _adopted(name: str, groups: Iterable[tuple[TableJoin, frozenset[str]]], known: Mapping[str, int]) -> int | None:
-    """The count that a repartition topic takes from an existing topic that it is joined with (rule O8)."""
-    for _, topics in groups:
-        if name in topics:
-            counts = {known[topic] for topic in topics if topic in known}
-            if counts:
-                return max(counts)
-    return None
+def _settle_repartition_topics(topology: Topology, groups: Iterable[frozenset[str]], known: dict[str, int]) -> None:
+    """Rules O7 and O8: topics that are joined take the count that one of them has already; else the largest count
+    of what is written into any of them.
+    """
+    fed_by = {sink.topic: sub.source_topics for sub in topology.subtopologies for sink in sub.sinks if sink.internal}
+    waiting = [joined for joined in _together(groups, fed_by) if not joined <= known.keys()]
+    while waiting:
+        feeds = {joined: [topic for name in joined if name in fed_by for topic in fed_by[name]] for joined in waiting}
+        ready = [joined for joined in waiting if joined & known.keys() or known.keys() >= set(feeds[joined])]
+        # a topic that is fed from itself, as in a join with a table that is joined again: what is known decides
+        chosen = ready or [joined for joined in waiting if known.keys() & set(feeds[joined])][:1]
+        if not chosen:
+            raise TopologyError(f"nothing tells the partitions of {sorted(waiting[0])}; give one of them partitions=")
+        for joined in chosen:
+            waiting.remove(joined)
+            count = max(known[topic] for topic in (joined & known.keys() or feeds[joined]) if topic in known)
+            known.update({name: count for name in joined if name not in known})
+
+
+def _together(groups: Iterable[frozenset[str]], names: Iterable[str]) -> list[frozenset[str]]:
+    """The topics that must have one count, joined through any number of others, and each remaining name by itself."""
+    merged: list[frozenset[str]] = []
+    for group in (*groups, *(frozenset((name,)) for name in names)):
+        touching = [other for other in merged if other & group]
+        merged = [other for other in merged if not other & group] + [group.union(*touching)]
+    return merged
 
 
 def _copartitioned(sub: SubTopology) -> list[tuple[TableJoin, frozenset[str]]]:

@@ -37,10 +37,14 @@ class StoreSpec:
 
 @dataclass(frozen=True, slots=True)
 class RepartitionTopic:
-    """An internal topic; `partitions` None means: as many as the topics that are written into it have (rule O7)."""
+    """An internal topic; `partitions` None means: as many as the topics that are written into it have (rule O7).
+
+    Records without a key are dropped before it unless it takes `null_keys` (rule O6).
+    """
 
     name: str
-    partitions: int | None
+    partitions: int | None = None
+    null_keys: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,9 @@ class Filter(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPresent(Node):
-    """Drops null keys before a repartition topic (rule O6)."""
+    """Drops null keys before a repartition topic, unless they are wanted behind it (rule O6)."""
+
+    null_keys: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,7 +82,7 @@ def build_topology(
     These are the components joined by edges and shared stores, numbered in the order of their first sources, which for
     generated names is the order of the smallest source's name (rule N18).
     """
-    _refuse_overlapping_sources(nodes)
+    _refuse_overlapping_sources(nodes, global_tables)
     group_of = _components(nodes)
     used = {store for node in nodes for store in stores_of(node)}
     kept = tuple(store for store in stores if store.name in used)
@@ -120,9 +120,9 @@ def _components(nodes: Sequence[Node]) -> dict[str, str]:
     return {node.name: find(node.name) for node in nodes}
 
 
-def _refuse_overlapping_sources(nodes: Sequence[Node]) -> None:
+def _refuse_overlapping_sources(nodes: Sequence[Node], global_tables: Sequence[GlobalTable]) -> None:
     """A topic is read once; sources that share some topics only cannot be co-partitioned (rule O9)."""
-    seen: dict[str, Source] = {}
+    seen: dict[str, Source | GlobalTable] = {table.topic: table for table in global_tables}
     for node in nodes:
         if not isinstance(node, Source):
             continue

@@ -2,7 +2,7 @@
 
 from millstream.serde.contract import Serde
 from millstream.serde.infer import serde_for
-from millstream.serde.json import JsonSerde
+from millstream.serde.json import JsonSerde, is_hashable
 from millstream.serde.record import Record
 from millstream.serde.scalars import BYTES, FLOAT64, INT32, INT64, STRING
 from millstream.serde.windowed import TimeWindowedSerde, Window, Windowed
@@ -19,5 +19,6 @@ __all__ = [
     "TimeWindowedSerde",
     "Window",
     "Windowed",
+    "is_hashable",
     "serde_for",
 ]

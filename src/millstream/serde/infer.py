@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+import types
+import typing
+from collections.abc import Hashable
 from typing import Any
 
 from millstream.serde.contract import Serde
 from millstream.serde.json import JsonSerde
 from millstream.serde.scalars import BYTES, FLOAT64, INT64, STRING, ScalarSerde
 
+NONE = type(None)
 SCALARS: dict[Any, ScalarSerde] = {str: STRING, bytes: BYTES, int: INT64, float: FLOAT64}
 
 
@@ -26,4 +32,17 @@ def serde_for(given: Any, *, key: bool = False) -> Serde[Any]:
     if is_serde(given):
         serde: Serde[Any] = given
         return serde
-    return SCALARS.get(given) or JsonSerde(given, key=key)
+    of = without_none(given)
+    scalar = SCALARS.get(of) if isinstance(of, Hashable) else None
+    return scalar or JsonSerde(of, key=key)
+
+
+def without_none(of: Any) -> Any:
+    """A type without None, which never reaches a serde.
+
+    >>> without_none(str | None)
+    <class 'str'>
+    """
+    if typing.get_origin(of) not in (typing.Union, types.UnionType):
+        return of
+    return functools.reduce(operator.or_, (each for each in typing.get_args(of) if each is not NONE))

@@ -139,6 +139,8 @@ class KeyValueStore(Generic[K, V]):
 
     def delete(self, key: K) -> V | None:
         """Delete a key; returns the value there was."""
+        if key is None:
+            raise ValueError(f"store {self.name!r}: a key must not be None")
         old = self.get(key)
         self._rows.delete(key, self._now())
         return old
