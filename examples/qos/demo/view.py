@@ -31,7 +31,7 @@ def frame(board: Board, scene: Scene, console: Console) -> RenderableType:
     return Group(
         _title(scene, console.width),
         _figures(board, scene),
-        _latency(board.latency),
+        _latency(board.latency, board.counts["dead_letters"]),
         Text(),
         _places(board.worst(max(2, room - alerts - events)), board, room - alerts - events, wide=console.width >= WIDE),
         Text(),
@@ -101,18 +101,18 @@ def _figures(board: Board, scene: Scene) -> Text:
         (f"{counts['dropoffs']}", "bold"),
         (" drop-offs", "dim"),
     ]
-    if counts["dead_letters"]:
-        parts += [("   ", ""), (f"{counts['dead_letters']}", "bold"), (" malformed", "dim")]
     return Text.assemble(*parts)
 
 
-def _latency(latency: Histogram) -> Text:
+def _latency(latency: Histogram, dead_letters: int) -> Text:
     p50, p99 = latency.quantile(0.5), latency.quantile(0.99)
-    if p50 is None or p99 is None:
-        return Text("from report to result: nothing yet", "dim")
-    return Text.assemble(
-        ("from report to result: p50 ", "dim"), (_duration(p50), "bold"), ("   p99 ", "dim"), (_duration(p99), "bold")
+    shown = ("nothing yet", "nothing yet") if p50 is None or p99 is None else (_duration(p50), _duration(p99))
+    line = Text.assemble(
+        ("from report to result: p50 ", "dim"), (shown[0], "bold"), ("   p99 ", "dim"), (shown[1], "bold")
     )
+    if dead_letters:
+        line.append(f"   {dead_letters:,}", "bold").append(" malformed", "dim")
+    return line
 
 
 def _duration(ms: float) -> str:
