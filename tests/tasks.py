@@ -112,7 +112,7 @@ class Tasks:
         spec = self.specs[id_]
         outbox = self._outboxes[id_] = Outbox(self._counts)
         wiring = Wiring("app", self._settings, outbox, self.globals, self.wall_ms)
-        task = compile_task(self._topology.subtopologies[id_.subtopology], spec, wiring)
+        task = compile_task(self._topology.subtopology(id_.subtopology), spec, wiring)
         for changelog in spec.changelogs:
             task.restore(changelog, _batch(changelog, 0, self.topics[changelog]))
         task.resume({source: self._committed[source][1] for source in spec.inputs if source in self._committed})

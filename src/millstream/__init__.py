@@ -9,6 +9,7 @@ from millstream.app import App
 from millstream.dsl import (
     GlobalTable,
     GroupedStream,
+    GroupedTable,
     Stream,
     Table,
     count,
@@ -36,6 +37,7 @@ __all__ = [
     "FailedRecord",
     "GlobalTable",
     "GroupedStream",
+    "GroupedTable",
     "JsonSerde",
     "Message",
     "MillstreamError",

@@ -63,14 +63,14 @@ class Steps:
     # --- stateless
 
     def op_filter(self, step: Spec) -> Any:
-        return self.stream(step).filter(functions.predicate(step["fn"]), **named(step))
+        return self.of(step).filter(functions.predicate(step["fn"]), **self.kept(step, "fn"), **named(step))
 
     def op_filter_not(self, step: Spec) -> Any:
-        return self.stream(step).filter_not(functions.predicate(step["fn"]), **named(step))
+        return self.of(step).filter_not(functions.predicate(step["fn"]), **self.kept(step, "fn"), **named(step))
 
     def op_map_values(self, step: Spec) -> Any:
         fn = functions.value_function(step["fn"])
-        return self.stream(step).map_values(fn, value=TYPES[step["type"][1]], **named(step))
+        return self.of(step).map_values(fn, value=TYPES[step["type"][1]], **self.kept(step, "fn"), **named(step))
 
     def op_map(self, step: Spec) -> Any:
         key, value = functions.key_function(step["key_fn"]), functions.value_function(step["value_fn"])
@@ -100,7 +100,13 @@ class Steps:
     def op_group_by_key(self, step: Spec) -> Any:
         return self.stream(step).group_by_key(**named(step))
 
+    def op_to_table(self, step: Spec) -> Any:
+        return self.stream(step).to_table(**self.kept(step), **named(step))
+
     def op_group_by(self, step: Spec) -> Any:
+        if isinstance(self.of(step), ms.Table):
+            key, value = functions.key_function(step["key_fn"]), functions.value_function(step["value_fn"])
+            return self.of(step).group_by(lambda k, v: (key(k, v), value(k, v)), **types(step), **named(step))
         fn = functions.key_function(step["key_fn"])
         return self.stream(step).group_by(fn, key=TYPES[step["type"][0]], **named(step))
 
@@ -123,13 +129,26 @@ class Steps:
         return self.of(step).count(store=step.get("store"), **named(step))
 
     def op_reduce(self, step: Spec) -> Any:
-        only(step, "store", "store_type", "fn")
+        only(step, "store", "store_type", "fn", "subtractor")
         fn = functions.aggregator(step["fn"])
+        if isinstance(self.of(step), ms.GroupedTable):
+            take = functions.aggregator(step["subtractor"])
+            return self.of(step).reduce(
+                lambda agg, value: fn(None, value, agg),
+                lambda agg, value: take(None, value, agg),
+                store=step.get("store"),
+                **named(step),
+            )
         return self.of(step).reduce(lambda agg, value: fn(None, value, agg), store=step.get("store"), **named(step))
 
     def op_aggregate(self, step: Spec) -> Any:
-        only(step, "store", "store_type", "fn", "init")
+        only(step, "store", "store_type", "fn", "init", "subtractor")
         fn, init = functions.aggregator(step["fn"]), step["init"]
+        if isinstance(self.of(step), ms.GroupedTable):
+            take = functions.aggregator(step["subtractor"])
+            return self.of(step).aggregate(
+                lambda: init, fn, take, value=TYPES[step["type"][1]], store=step.get("store"), **named(step)
+            )
         return self.of(step).aggregate(
             initializer=lambda: init,
             aggregator=lambda key, value, agg: fn(key, value, agg),
@@ -151,9 +170,21 @@ class Steps:
     def op_left_join(self, step: Spec) -> Any:
         return self.joined(step, "left_join")
 
+    def op_outer_join(self, step: Spec) -> Any:
+        return self.joined(step, "outer_join")
+
     def joined(self, step: Spec, operator: str) -> Any:
-        only(step, "with", "fn", "key_fn")
+        only(step, "with", "fn", "key_fn", "store", "store_type")
         other = self.made[step["with"]]
+        if isinstance(self.of(step), ms.Table):
+            join = getattr(self.of(step), operator)
+            return join(
+                other,
+                functions.joiner(step["fn"]),
+                result=TYPES[step["type"][1]],
+                **self.kept(step, "fn", "with"),
+                **named(step),
+            )
         if not isinstance(other, ms.Table | ms.GlobalTable):
             raise UnsupportedStepError("join of streams")
         extra = {"key": functions.key_function(step["key_fn"])} if "key_fn" in step else {}
@@ -165,12 +196,17 @@ class Steps:
         stores: list[Any] = []
         if spec["name"] in processors.OWN_STORES:
             value = int if spec["name"] == "running_count" else self.stream(step).handle.value
-            stores = [ms.key_value_store(spec["store"], key=str, value=value)]
+            stores = [ms.key_value_store(spec["store"], key=self.stream(step).handle.key, value=value)]
         elif "store" in spec:
             stores = [spec["store"]]
         return self.stream(step).process(processors.supplier(spec), stores=stores, **types(step), **named(step))
 
     # ---
+
+    def kept(self, step: Spec, *known: str) -> dict[str, Any]:
+        """Where the result is kept; streams' steps know no store."""
+        only(step, "store", "store_type", *known)
+        return {"store": step["store"]} if "store" in step else {}
 
     def stream(self, step: Spec) -> ms.Stream[Any, Any]:
         found = self.of(step)

@@ -7,7 +7,7 @@ import pytest
 from tests.conformance.runner import cases_in, run
 from tests.shared import CONFORMANCE
 
-SUPPORTED = 146
+SUPPORTED = 238
 
 
 @pytest.mark.shared

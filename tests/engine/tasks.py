@@ -80,7 +80,7 @@ class Plan:
         for topic, rows in self.global_rows.items():
             tables.apply(batch_of(TopicPartition(topic, 0), rows))
         wiring = Wiring(APP, self.settings, outbox, tables, wall_ms)
-        return compile_task(self.topology.subtopologies[spec.id.subtopology], spec, wiring)
+        return compile_task(self.topology.subtopology(spec.id.subtopology), spec, wiring)
 
     def outbox(self) -> Outbox:
         return Outbox(self.counts)
@@ -99,7 +99,7 @@ class Plan:
         return {source.topic for source in spec.inputs if source.topic in internal}
 
     def written_by(self, spec: TaskSpec) -> set[str]:
-        sinks = self.topology.subtopologies[spec.id.subtopology].sinks
+        sinks = self.topology.subtopology(spec.id.subtopology).sinks
         return {repartition_topic(APP, sink.topic) for sink in sinks if sink.internal}
 
 

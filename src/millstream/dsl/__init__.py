@@ -2,12 +2,13 @@
 
 from millstream.dsl.aggregates import count, first, last, max, mean, min, sum  # noqa: A004 - the field's terms
 from millstream.dsl.stores import key_value_store
-from millstream.dsl.stream import GlobalTable, GroupedStream, Stream, Table
+from millstream.dsl.stream import GlobalTable, GroupedStream, GroupedTable, Stream, Table
 from millstream.dsl.windows import hopping, tumbling
 
 __all__ = [
     "GlobalTable",
     "GroupedStream",
+    "GroupedTable",
     "Stream",
     "Table",
     "count",

@@ -17,6 +17,7 @@ class Builder:
 
     def __init__(self, emit: Emit) -> None:
         self.emit = emit
+        self.reserved: dict[str, StoreSpec] = {}  # stores that source tables get when they are needed, by node
         self._index = 0
         self._nodes: dict[str, Node] = {}
         self._stores: dict[str, StoreSpec] = {}
@@ -47,6 +48,11 @@ class Builder:
     def replace(self, node: Node) -> None:
         """A node of the same name with more detail known, such as a table that turned out to need a store."""
         self._nodes[node.name] = node
+
+    @property
+    def size(self) -> int:
+        """The number of nodes so far."""
+        return len(self._nodes)
 
     def node(self, name: str) -> Node:
         return self._nodes[name]
@@ -102,6 +108,18 @@ class Builder:
         Where the user named it, its nodes are named after it; their indices are burned all the same (rule N7).
         """
         key, value = serdes
+        self.add_repartition_topic(topic, site)
+        sink, present, source = (
+            self.name(f"KSTREAM-{kind}", f"{topic.name}-repartition-{kind.lower()}" if named else None)
+            for kind in ("SINK", "FILTER", "SOURCE")
+        )
+        self.add(KeyPresent(name=present, parents=(parent,), site=site, null_keys=topic.null_keys))
+        self.add(Sink(name=sink, parents=(present,), site=site, topic=topic.name, key=key, value=value, internal=True))
+        return self.add(
+            Source(name=source, parents=(), site=site, topics=(topic.name,), key=key, value=value, internal=True)
+        )
+
+    def add_repartition_topic(self, topic: RepartitionTopic, site: CallSite) -> None:
         if not is_topic_name(topic.name):
             raise TopologyError(
                 f"{site}: {topic.name!r} cannot name a topic; use up to 200 ASCII letters, digits, '.', '_' and '-'"
@@ -113,15 +131,6 @@ class Builder:
                 f"{site}: there is already a repartition topic named {topic.name!r}; give another name="
             )
         self._repartition_topics[topic.name] = topic
-        sink, present, source = (
-            self.name(f"KSTREAM-{kind}", f"{topic.name}-repartition-{kind.lower()}" if named else None)
-            for kind in ("SINK", "FILTER", "SOURCE")
-        )
-        self.add(KeyPresent(name=present, parents=(parent,), site=site, null_keys=topic.null_keys))
-        self.add(Sink(name=sink, parents=(present,), site=site, topic=topic.name, key=key, value=value, internal=True))
-        return self.add(
-            Source(name=source, parents=(), site=site, topics=(topic.name,), key=key, value=value, internal=True)
-        )
 
     def topology(self) -> Topology:
         """Validate and freeze what has been added so far."""

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from millstream.dsl.handle import Handle, same_serde, value_serde
+from millstream.dsl.rows import looked_up
 from millstream.errors import TopologyError
 from millstream.plan.function import user_function
-from millstream.plan.nodes import GlobalJoin, StoreSpec, TableJoin, TableSource
+from millstream.plan.nodes import GlobalJoin, TableJoin
 from millstream.plan.site import call_site
 
 
@@ -24,11 +25,13 @@ def table_joined(
             f"{site}: the stream's keys are {handle.key.name} and the table's {table.key.name}; "
             "use select_key, or declare the same key type on both sides"
         )
-    store = materialized(table)
+    stores = looked_up(table)
     if handle.key_changed:
         handle = handle.repartitioned(name, site, generated=handle.node, null_keys=left)
     node = handle.builder.name("KSTREAM-LEFTJOIN" if left else "KSTREAM-JOIN", name)
-    added = TableJoin(name=node, parents=(handle.node,), site=site, store=store, joiner=fn, left=left)
+    added = TableJoin(
+        name=node, parents=(handle.node,), site=site, table=table.node, looked_up=stores, joiner=fn, left=left
+    )
     return handle.after(added, value=value_serde(result, joiner))
 
 
@@ -56,15 +59,3 @@ def global_joined(
         left=left,
     )
     return handle.after(added, value=value_serde(result, joiner))
-
-
-def materialized(table: Handle) -> str:
-    """The store of a table's rows; a source table gets one when it is first needed (rule K2)."""
-    assert table.store is not None  # every table reserves a store's name
-    node = table.builder.node(table.node)
-    if isinstance(node, TableSource) and node.store is None:
-        table.builder.add_store(StoreSpec(table.store, "keyvalue", table.key, table.value), node.site)
-        table.builder.replace(
-            TableSource(name=node.name, parents=node.parents, site=node.site, store=table.store, emit=node.emit)
-        )
-    return table.store

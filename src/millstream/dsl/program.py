@@ -81,7 +81,7 @@ class Program:
     ) -> Table[Any, Any]:
         """A topic as a table: the latest value of each key; a null value deletes the row (rule K1)."""
         site = call_site("table")
-        generated = None if store else self._builder.name(f"{topic}-STATE-STORE")
+        reserved = store or self._builder.name(f"{topic}-STATE-STORE")
         source = Source(
             name=self._builder.name("KSTREAM-SOURCE"),
             parents=(),
@@ -98,9 +98,10 @@ class Program:
             store=store,
             emit=self._builder.emission(emit, site),
         )
+        self._builder.reserved[node.name] = StoreSpec(reserved, "keyvalue", source.key, source.value)
         if store:
-            self._builder.add_store(StoreSpec(store, "keyvalue", source.key, source.value), site)
-        return Table(handle.after(node, store=store or generated))
+            self._builder.add_store(self._builder.reserved[node.name], site)
+        return Table(handle.after(node, store=reserved))
 
     def global_table(
         self, topic: str, *, value: Any = None, key: Any = str, store: str | None = None
@@ -112,7 +113,7 @@ class Program:
         node = self._builder.name("KTABLE-SOURCE")
         keys, values = given_serde(key, key=True), ANY_JSON if value is None else given_serde(value)
         self._builder.add_global_table(
-            GlobalTable(topic, StoreSpec(name, "keyvalue", keys, values), source, node, site)
+            GlobalTable(topic, StoreSpec(name, "keyvalue", keys, values), source, node, site, self._builder.size)
         )
         return GlobalTableHandle(name)
 

@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar, overload
 
-from millstream.dsl import steps
+from millstream.dsl import steps, tables
 from millstream.dsl.aggregates import DeclaredAggregate
 from millstream.dsl.aggregation import Kept, Materialized, aggregated, declared, folded
 from millstream.dsl.grouping import grouped
-from millstream.dsl.handle import Handle
+from millstream.dsl.handle import Handle, value_serde
 from millstream.dsl.joins import global_joined, table_joined
 from millstream.errors import TopologyError
 from millstream.plan.aggregation import Counted, Reduced
 from millstream.plan.function import user_function
 from millstream.plan.nodes import Emit, StoreSpec, ToStream
 from millstream.plan.site import call_site
+from millstream.plan.tables import JoinKind
 from millstream.plan.windows import TimeWindows
 from millstream.serde import INT64, Windowed
 
@@ -254,6 +255,10 @@ class Stream(Generic[K, V]):
             case _:
                 raise TopologyError(f"{site}: expected a table or a global table, got {type(other).__name__}")
 
+    def to_table(self, *, store: str | None = None, name: str | None = None, emit: Emit | None = None) -> Table[K, V]:
+        """The latest value of each key as a table; null keys are dropped, null values delete (rule K6)."""
+        return Table(tables.to_table(self.handle, Materialized(store, name, emit)))
+
     # --- topics
 
     def to(self, topic: str, *, key: Any = None, value: Any = None, name: str | None = None) -> None:
@@ -333,6 +338,132 @@ class Table(Generic[K, V]):
     def __init__(self, handle: Handle) -> None:
         self.handle = handle
 
+    # --- rows by themselves
+
+    @overload
+    def filter(
+        self, predicate: Callable[[V], object], *, store: str | None = None, name: str | None = None
+    ) -> Table[K, V]: ...
+    @overload
+    def filter(
+        self, predicate: Callable[[K, V], object], *, store: str | None = None, name: str | None = None
+    ) -> Table[K, V]: ...
+    def filter(
+        self, predicate: Callable[..., object], *, store: str | None = None, name: str | None = None
+    ) -> Table[K, V]:
+        """The rows for which the predicate holds; of others a delete is told (rule K4). `store` keeps the result."""
+        return Table(tables.filtered(self.handle, predicate, Materialized(store, name, None), negated=False))
+
+    @overload
+    def filter_not(
+        self, predicate: Callable[[V], object], *, store: str | None = None, name: str | None = None
+    ) -> Table[K, V]: ...
+    @overload
+    def filter_not(
+        self, predicate: Callable[[K, V], object], *, store: str | None = None, name: str | None = None
+    ) -> Table[K, V]: ...
+    def filter_not(
+        self, predicate: Callable[..., object], *, store: str | None = None, name: str | None = None
+    ) -> Table[K, V]:
+        """The rows for which the predicate does not hold."""
+        return Table(tables.filtered(self.handle, predicate, Materialized(store, name, None), negated=True))
+
+    @overload
+    def map_values(
+        self, mapper: Callable[[V], V2], *, value: Any = None, store: str | None = None, name: str | None = None
+    ) -> Table[K, V2]: ...
+    @overload
+    def map_values(
+        self, mapper: Callable[[K, V], V2], *, value: Any = None, store: str | None = None, name: str | None = None
+    ) -> Table[K, V2]: ...
+    def map_values(
+        self, mapper: Callable[..., Any], *, value: Any = None, store: str | None = None, name: str | None = None
+    ) -> Table[K, Any]:
+        """A new value for each row; None deletes it (rule K5)."""
+        return Table(tables.mapped_values(self.handle, mapper, value, Materialized(store, name, None)))
+
+    # --- groups and joins
+
+    def group_by(
+        self,
+        selector: Callable[[K, V], tuple[K2, V2]],
+        *,
+        key: Any = None,
+        value: Any = None,
+        name: str | None = None,
+    ) -> GroupedTable[K2, V2]:
+        """Group by a new key: the function makes (key, value) of each row's key and value (rule K10).
+
+        `key` and `value` are the new types or serdes, where they are not the table's own.
+        """
+        return GroupedTable(tables.selected(self.handle, selector, (key, value), name))
+
+    @overload
+    def join(
+        self,
+        other: Table[K, W],
+        value: Callable[[V, W], V2],
+        *,
+        result: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Table[K, V2]: ...
+    @overload
+    def join(
+        self,
+        other: Table[K, W],
+        value: Callable[[K, V, W], V2],
+        *,
+        result: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Table[K, V2]: ...
+    def join(
+        self,
+        other: Table[K, Any],
+        value: Callable[..., Any],
+        *,
+        result: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Table[K, Any]:
+        """Rows of both tables with the same key; a row that has no other side is deleted (rule J19)."""
+        return self._joined("inner", other, value, result, Materialized(store, name, None))
+
+    def left_join(
+        self,
+        other: Table[K, W],
+        value: Callable[[V, W | None], V2],
+        *,
+        result: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Table[K, V2]:
+        """Every row of this table, with the other's of the same key or None (rules J20, J21)."""
+        return self._joined("left", other, value, result, Materialized(store, name, None))
+
+    def outer_join(
+        self,
+        other: Table[K, W],
+        value: Callable[[V | None, W | None], V2],
+        *,
+        result: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Table[K, V2]:
+        """Every row of both tables, with None where one side has none (rule J22)."""
+        return self._joined("outer", other, value, result, Materialized(store, name, None))
+
+    def _joined(
+        self, kind: JoinKind, other: Table[K, Any], value: Callable[..., Any], result: Any, how: Materialized
+    ) -> Table[K, Any]:
+        if not isinstance(other, Table):
+            site = call_site("join" if kind == "inner" else f"{kind}_join")
+            raise TopologyError(f"{site}: expected a table, got {type(other).__name__}")
+        return Table(tables.joined(self.handle, other.handle, kind, value, result, how))
+
+    # --- streams
+
     def to_stream(self, *, emit: Emit = "every", name: str | None = None) -> Stream[K, V]:
         """Every update as a record; a deleted row as one with the value None (rule K6).
 
@@ -345,6 +476,61 @@ class Table(Generic[K, V]):
             name=node, parents=(self.handle.node,), site=site, emit=self.handle.builder.emission(emit, site)
         )
         return Stream(self.handle.after(added, key_changed=False, store=None))
+
+
+class GroupedTable(Generic[K, V]):
+    """A table's rows by another key, ready to be aggregated: `KGroupedTable`.
+
+    When a row changes, its old value is taken out of the aggregate where it was, and the new one put in.
+    """
+
+    def __init__(self, group: tables.Selected) -> None:
+        self._group = group
+
+    def count(self, *, store: str | None = None, name: str | None = None, emit: Emit | None = None) -> Table[K, int]:
+        """The number of rows of each key (rule K13)."""
+        balance = tables.Balance(lambda: 0, lambda _k, _v, n: n + 1, lambda _k, _v, n: n - 1, INT64)
+        return self._balanced("count", balance, Materialized(store, name, emit))
+
+    def reduce(
+        self,
+        adder: Callable[[V, V], V],
+        subtractor: Callable[[V, V], V],
+        *,
+        store: str | None = None,
+        name: str | None = None,
+        emit: Emit | None = None,
+    ) -> Table[K, V]:
+        """The first value, then adder(aggregate, new) and subtractor(aggregate, old); None deletes (rule K13)."""
+        site = call_site("reduce")
+        put, take = (user_function(fn, site, values=2).call for fn in (adder, subtractor))
+        balance = tables.Balance(
+            None,
+            lambda _k, value, agg: put(agg, value),
+            lambda _k, value, agg: take(agg, value),
+            self._group.handle.value,
+        )
+        return self._balanced("reduce", balance, Materialized(store, name, emit))
+
+    def aggregate(
+        self,
+        initializer: Callable[[], V2],
+        adder: Callable[[K, V, V2], V2],
+        subtractor: Callable[[K, V, V2], V2],
+        *,
+        value: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+        emit: Emit | None = None,
+    ) -> Table[K, V2]:
+        """Functions of (key, value, aggregate) that put a value in and take one out; None deletes (rule K12)."""
+        site = call_site("aggregate")
+        put, take = (user_function(fn, site, values=3).call for fn in (adder, subtractor))
+        balance = tables.Balance(initializer, put, take, value_serde(value, adder))
+        return self._balanced("aggregate", balance, Materialized(store, name, emit))
+
+    def _balanced(self, operator: str, balance: tables.Balance, how: Materialized) -> Table[Any, Any]:
+        return Table(tables.balanced(self._group, balance, how, call_site(operator)))
 
 
 class GlobalTable(Generic[K, V]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from millstream.engine.emission import emitter
-from millstream.engine.folds import fold_for
+from millstream.engine.folds import fold_for, old_of_none
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.engine.windows import windowed_aggregate
 from millstream.plan.nodes import Aggregate
@@ -15,10 +15,11 @@ from millstream.state import KeyValueRows
 def aggregate(node: Aggregate, downstream: Downstream, parts: Parts) -> NodeFunction:
     if node.windows is not None:
         return windowed_aggregate(node, node.windows, downstream, parts)
-    rows: KeyValueRows = parts.rows(node.store)
+    rows: KeyValueRows = parts.rows(str(node.store))
     fold = fold_for(node.aggregation)
     emit = emitter(node.emit, downstream, parts, fold.result, sends_old=node.sends_old)
     get, touch, first, then = rows.get, rows.touch, fold.first, fold.then
+    none = old_of_none(fold, node)
     metrics, failed = parts.metrics, parts.failures.processing
 
     def call(key: Any, value: Any, timestamp: int) -> None:
@@ -26,8 +27,8 @@ def aggregate(node: Aggregate, downstream: Downstream, parts: Parts) -> NodeFunc
             metrics.dropped += 1
             return None
         row = get(key)
-        old = None if row is None else row[0]
         try:
+            old = none() if row is None else row[0]
             new = first(key, value) if row is None else then(key, value, old)
         except Exception as error:
             return failed(node.name, node.site, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from millstream.engine import joins, processors, stateless, tables
+from millstream.engine import joins, processors, stateless, table_groups, table_joins, tables
 from millstream.engine.aggregate import aggregate
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.engine.sink import sink
@@ -26,8 +26,17 @@ from millstream.plan.nodes import (
     Sink,
     Source,
     TableJoin,
+    TableNode,
     TableSource,
     ToStream,
+)
+from millstream.plan.tables import (
+    TableAggregate,
+    TableFilter,
+    TableMapValues,
+    TableMerge,
+    TableSelect,
+    TableTableJoin,
 )
 from millstream.plan.topology import SubTopology
 
@@ -48,14 +57,16 @@ COMPILERS: Mapping[type[Node], NodeCompiler] = {
     SelectKey: stateless.select_key,
     Sink: sink,
     Source: lambda _node, downstream, _parts: downstream.forward,
+    TableAggregate: table_groups.table_aggregate,
+    TableFilter: tables.table_filter,
     TableJoin: joins.table_join,
+    TableMapValues: tables.table_map_values,
+    TableMerge: table_joins.table_merge,
+    TableSelect: table_groups.table_select,
+    TableTableJoin: table_joins.table_table_join,
     TableSource: tables.table_source,
     ToStream: tables.to_stream,
 }
-
-
-# their children take updates, with the old value
-TABLES = (Aggregate, TableSource)
 
 
 def compile_nodes(sub: SubTopology, parts: Parts) -> dict[str, NodeFunction]:
@@ -65,7 +76,7 @@ def compile_nodes(sub: SubTopology, parts: Parts) -> dict[str, NodeFunction]:
     functions: dict[str, NodeFunction] = {}
     for node in reversed(sub.nodes):
         children = {child.name: functions[child.name] for child in sub.nodes if node.name in child.parents}
-        together = fan_out_updates if isinstance(node, TABLES) else fan_out
+        together = fan_out_updates if isinstance(node, TableNode) else fan_out
         downstream = Downstream(together(tuple(children.values())), children)
         functions[node.name] = COMPILERS[type(node)](node, downstream, parts)
     parts.starts.reverse()

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from millstream.plan.aggregation import Aggregation, Counted, Declared, Folded, Kind, Reduced
 from millstream.plan.function import UserFunction
+from millstream.plan.nodes import TableNode
 
 Step: TypeAlias = Callable[[list[Any], int, Any], None]  # accumulators, slot, the field's value
 
@@ -17,22 +18,24 @@ Step: TypeAlias = Callable[[list[Any], int, Any], None]  # accumulators, slot, t
 class Fold:
     """`first(key, value)` begins an aggregate, `then(key, value, aggregate)` goes on; None deletes the entry.
 
-    `result` makes what is passed on of what is stored; None where they are the same.
+    `result` makes what is passed on of what is stored; None where they are the same. `empty` is what an aggregate
+    begins from: Kafka Streams tells it as the old value of a first update, though only without a cache.
     """
 
     first: Callable[[Any, Any], Any]
     then: Callable[[Any, Any, Any], Any]
     result: Callable[[Any], Any] | None = None
+    empty: Callable[[], Any] = lambda: None
 
 
 def fold_for(aggregation: Aggregation) -> Fold:
     match aggregation:
         case Counted():
-            return Fold(lambda _key, _value: 1, lambda _key, _value, count: count + 1)
+            return Fold(lambda _key, _value: 1, lambda _key, _value, count: count + 1, empty=lambda: 0)
         case Reduced(reducer=reduce):
             return Fold(lambda _key, value: value, lambda _key, value, aggregate: reduce(aggregate, value))
         case Folded(initializer=initialize, aggregator=aggregate):
-            return Fold(lambda key, value: aggregate(key, value, initialize()), aggregate)
+            return Fold(lambda key, value: aggregate(key, value, initialize()), aggregate, empty=initialize)
         case Declared():
             return _declared(aggregation)
 
@@ -82,6 +85,11 @@ STEPS: dict[Kind, tuple[Step, list[Any]]] = {
 }
 
 
+def old_of_none(fold: Fold, node: TableNode) -> Callable[[], Any]:
+    """What a first update has as its old value."""
+    return fold.empty if node.sends_old and node.emit == "every" else lambda: None
+
+
 def _declared(plan: Declared) -> Fold:
     initial: list[Any] = []
     counts: list[int] = []
@@ -107,7 +115,7 @@ def _declared(plan: Declared) -> Fold:
                 step(slots, at, field)
         return slots
 
-    return Fold(lambda key, value: then(key, value, initial), then, _result(plan))
+    return Fold(lambda key, value: then(key, value, initial), then, _result(plan), lambda: initial)
 
 
 def _result(plan: Declared) -> Callable[[list[Any]], Any]:

@@ -12,7 +12,7 @@ from millstream.plan.nodes import GlobalJoin, TableJoin
 
 def table_join(node: TableJoin, downstream: Downstream, parts: Parts) -> NodeFunction:
     """Rule J14."""
-    get, left, metrics = parts.rows(node.store).get, node.left, parts.metrics
+    get, left, metrics = parts.lookup(node.table), node.left, parts.metrics
     joiner, forward, failed = _joiner(node.joiner), downstream.forward, parts.failures.processing
 
     def call(key: Any, value: Any, timestamp: int) -> None:

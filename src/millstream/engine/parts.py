@@ -8,11 +8,13 @@ from typing import Any, TypeAlias
 
 from millstream.engine.context import TaskContext
 from millstream.engine.failures import Failures
+from millstream.engine.lookups import Lookup, lookup
 from millstream.engine.metrics import TaskMetrics
 from millstream.engine.outbox import Outbox
 from millstream.engine.punctuation import Schedule
 from millstream.engine.stores import Rows
 from millstream.plan.internal import TaskId
+from millstream.plan.nodes import Node
 from millstream.state import KeyValueRows
 
 # children of streams are called with (key, value, timestamp), children of tables with (key, new, old, timestamp)
@@ -39,6 +41,7 @@ class Parts:
     metrics: TaskMetrics
     stores: Mapping[str, Rows]
     global_stores: Mapping[str, KeyValueRows]
+    nodes: Mapping[str, Node]
     stream_time: Schedule = field(default_factory=Schedule)
     wall_clock: Schedule = field(default_factory=Schedule)
     starts: list[Callable[[], None]] = field(default_factory=list)  # once, when the stores are restored
@@ -47,3 +50,7 @@ class Parts:
 
     def rows(self, store: str) -> Any:
         return self.stores[store]
+
+    def lookup(self, table: str) -> Lookup:
+        """The function that finds a table's rows."""
+        return lookup(table, self.nodes, self.stores)

@@ -1,12 +1,13 @@
-"""Tables fed by a topic, and their updates as a stream (rules K1, K2, K6)."""
+"""Tables: fed by a topic or a stream, filtered, mapped; their updates as a stream (rules K1, K2, K4-K6)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from millstream.engine.emission import emitter
+from millstream.engine.emission import EmitFunction, emitter
 from millstream.engine.parts import Downstream, NodeFunction, Parts
-from millstream.plan.nodes import TableSource, ToStream
+from millstream.plan.nodes import TableNode, TableSource, ToStream
+from millstream.plan.tables import TableFilter, TableMapValues
 from millstream.state import KeyValueRows
 
 
@@ -21,13 +22,23 @@ def table_source(node: TableSource, downstream: Downstream, parts: Parts) -> Nod
 
     if node.store is None:
         return unstored
-    rows: KeyValueRows = parts.rows(node.store)
-    emit = emitter(node.emit, downstream, parts, sends_old=node.sends_old)
+    put = stored_updates(node, downstream, parts)
 
     def stored(key: Any, value: Any, timestamp: int) -> None:
         if key is None:
             metrics.dropped += 1
-            return
+        else:
+            put(key, value, timestamp)
+
+    return stored
+
+
+def stored_updates(node: TableNode, downstream: Downstream, parts: Parts) -> NodeFunction:
+    """Puts each new value into the node's store and passes the update on, with the value that was stored as the old."""
+    rows: KeyValueRows = parts.rows(str(node.store))
+    emit: EmitFunction = emitter(node.emit, downstream, parts, sends_old=node.sends_old)
+
+    def put(key: Any, value: Any, timestamp: int) -> None:
         row = rows.get(key)
         if value is None:
             rows.delete(key, timestamp)
@@ -35,7 +46,55 @@ def table_source(node: TableSource, downstream: Downstream, parts: Parts) -> Nod
             rows.put(key, value, timestamp)
         emit(key, key, value, None if row is None else row[0], timestamp)
 
-    return stored
+    return put
+
+
+def table_filter(node: TableFilter, downstream: Downstream, parts: Parts) -> NodeFunction:
+    """Rule K4."""
+    passes, negated, failed = node.predicate.by_key_and_value, node.negated, parts.failures.processing
+    sends_old, forward = node.sends_old, downstream.forward
+    put = None if node.store is None else stored_updates(node, downstream, parts)
+
+    def kept(key: Any, value: Any) -> Any:
+        return value if value is not None and bool(passes(key, value)) is not negated else None
+
+    def call(key: Any, new: Any, old: Any, timestamp: int) -> None:
+        try:
+            new = kept(key, new)
+            if put is None and sends_old:
+                old = kept(key, old)
+        except Exception as error:
+            return failed(node.name, node.site, error)
+        if put is not None:
+            if sends_old and new is None and rows.get(key) is None:
+                return None
+            return put(key, new, timestamp)
+        if not sends_old:
+            return forward(key, new, None, timestamp)
+        if new is not None or old is not None:
+            return forward(key, new, old, timestamp)
+        return None
+
+    if node.store is not None:
+        rows: KeyValueRows = parts.rows(node.store)
+    return call
+
+
+def table_map_values(node: TableMapValues, downstream: Downstream, parts: Parts) -> NodeFunction:
+    """Rule K5."""
+    mapper, failed = node.mapper.by_key_and_value, parts.failures.processing
+    sends_old, forward = node.sends_old, downstream.forward
+    put = None if node.store is None else stored_updates(node, downstream, parts)
+
+    def call(key: Any, new: Any, old: Any, timestamp: int) -> None:
+        try:
+            new = None if new is None else mapper(key, new)
+            old = mapper(key, old) if sends_old and put is None and old is not None else None
+        except Exception as error:
+            return failed(node.name, node.site, error)
+        return forward(key, new, old, timestamp) if put is None else put(key, new, timestamp)
+
+    return call
 
 
 def to_stream(node: ToStream, downstream: Downstream, parts: Parts) -> NodeFunction:
@@ -47,6 +106,10 @@ def to_stream(node: ToStream, downstream: Downstream, parts: Parts) -> NodeFunct
 
     if node.emit == "every":
         return call
-    emit = emitter(node.emit, Downstream(call, {}), parts)
-    # the old value is not known here; anything but None says that there may be a row to delete
+
+    def update(key: Any, new: Any, _old: Any, timestamp: int) -> None:
+        forward(key, new, timestamp)
+
+    emit = emitter(node.emit, Downstream(update, {}), parts)
+    # a table's delete is told like any other update, so there is always something below
     return lambda key, new, _old, timestamp: emit(key, key, new, key, timestamp)

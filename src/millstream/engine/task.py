@@ -61,6 +61,7 @@ class Task:
             self.metrics,
             self._stores,
             wiring.global_tables.read_only(),
+            {node.name: node for node in sub.nodes},
         )
         self._functions = compile_nodes(sub, self._parts)
         self._tracked = any(isinstance(node, Process) for node in sub.nodes)

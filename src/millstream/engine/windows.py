@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from millstream.engine.emission import emitter
-from millstream.engine.folds import fold_for
+from millstream.engine.folds import fold_for, old_of_none
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.plan.nodes import Aggregate
 from millstream.plan.windows import TimeWindows
@@ -13,12 +13,13 @@ from millstream.state import WindowRows
 
 
 def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downstream, parts: Parts) -> NodeFunction:
-    store: WindowRows = parts.rows(node.store)
+    store: WindowRows = parts.rows(str(node.store))
     fold = fold_for(node.aggregation)
     emit = emitter(node.emit, downstream, parts, fold.result, sends_old=node.sends_old)
     first, then = fold.first, fold.then
     size, advance = windows.size_ms, windows.advance_ms
     kept = size + windows.grace_ms
+    none = old_of_none(fold, node)
     metrics, failed = parts.metrics, parts.failures.processing
     segment_of, row = store.segment, store.row
     stream_time = -1  # observed by this operator (rule T5)
@@ -36,7 +37,8 @@ def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downst
         segment = segment_of(begin)
         entry = segment.rows.get(key)
         try:
-            new = first(key, value) if entry is None else then(key, value, entry[0])
+            old = none() if entry is None else entry[0]
+            new = first(key, value) if entry is None else then(key, value, old)
         except Exception as error:
             failed(node.name, node.site, error)
             return False
@@ -47,9 +49,8 @@ def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downst
             entry = row(key, begin, new, timestamp)
             if new is not None:
                 segment.rows[key] = entry
-            emit((begin, key), entry[2], new, None, timestamp)
+            emit((begin, key), entry[2], new, old, timestamp)
             return True
-        old = entry[0]
         entry[0], entry[1] = new, timestamp
         if new is None:
             del segment.rows[key]

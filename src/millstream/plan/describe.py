@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from millstream.plan.nodes import GlobalTable, Node, Sink, Source
-from millstream.plan.topology import SubTopology, Topology, stores_of
+from millstream.plan.topology import SubTopology, Topology
 
 
 def describe(topology: Topology) -> str:
     """Sub-topologies with their sources, processors and sinks; larger subtrees stand first, as in Kafka Streams."""
+    parts = {sub.index: [f"Sub-topology: {sub.index}", *_sub_topology(sub), ""] for sub in topology.subtopologies}
+    for table in topology.global_tables:
+        title = f"Sub-topology: {table.index} for global store (will not generate tasks)"
+        parts[table.index] = [title, *_global_table(table)]
     lines = ["Topologies:"]
-    for sub in topology.subtopologies:
-        lines += [f"{_indent(lines)}Sub-topology: {sub.index}", *_sub_topology(sub), ""]
-    for number, table in enumerate(topology.global_tables, len(topology.subtopologies)):
-        title = f"{_indent(lines)}Sub-topology: {number} for global store (will not generate tasks)"
-        lines += [title, *_global_table(table)]
+    for number in sorted(parts):
+        title, *rest = parts[number]
+        lines += [f"{_indent(lines)}{title}", *rest]
     return "\n".join(lines)
 
 
@@ -45,7 +47,7 @@ def _title(node: Node) -> str:
         case Sink(topic=topic, internal=internal):
             return f"Sink: {node.name} (topic: {_shown(topic, internal=internal)})"
         case _:
-            return f"Processor: {node.name} (stores: [{', '.join(sorted(stores_of(node)))}])"
+            return f"Processor: {node.name} (stores: [{', '.join(sorted(node.store_names))}])"
 
 
 def _shown(topic: str, *, internal: bool) -> str:

@@ -6,7 +6,7 @@ import hashlib
 
 from millstream.plan.aggregation import Declared
 from millstream.plan.nodes import Aggregate, Node, Sink, Source
-from millstream.plan.topology import SubTopology, Topology, stores_of
+from millstream.plan.topology import SubTopology, Topology
 
 
 def fingerprint(topology: Topology) -> str:
@@ -38,4 +38,4 @@ def _detail(node: Node) -> str:
         case Aggregate(aggregation=aggregation, store=store, windows=windows):
             return f"{store} {windows} {type(aggregation).__name__}"
         case _:
-            return " ".join(stores_of(node))
+            return " ".join(node.store_names)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from millstream.errors import TopologyError
 from millstream.model import TopicPartition
-from millstream.plan.nodes import Source, StoreSpec, TableJoin
-from millstream.plan.topology import SubTopology, Topology, stores_of
+from millstream.plan.nodes import Node, Source, StoreSpec
+from millstream.plan.topology import SubTopology, Topology
 
 _TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
@@ -163,26 +163,13 @@ def _together(groups: Iterable[frozenset[str]], names: Iterable[str]) -> list[fr
     return merged
 
 
-def _copartitioned(sub: SubTopology) -> list[tuple[TableJoin, frozenset[str]]]:
+def _copartitioned(sub: SubTopology) -> list[tuple[Node, frozenset[str]]]:
     """For each join, the source topics that meet in it."""
     by_name = {node.name: node for node in sub.nodes}
 
     def topics_above(name: str) -> frozenset[str]:
         node = by_name[name]
         own = frozenset(node.topics) if isinstance(node, Source) else frozenset()
-        return own.union(*(topics_above(parent) for parent in node.parents))
+        return own.union(*map(topics_above, (*node.parents, *node.meets)))
 
-    joins = [node for node in sub.nodes if isinstance(node, TableJoin)]
-    return [
-        (
-            join,
-            topics_above(join.name).union(
-                *(
-                    topics_above(node.name)
-                    for node in sub.nodes
-                    if not isinstance(node, TableJoin) and join.store in stores_of(node)
-                )
-            ),
-        )
-        for join in joins
-    ]
+    return [(node, topics_above(node.name)) for node in sub.nodes if node.meets]

@@ -56,6 +56,8 @@ class GlobalTable:
     source: str  # names of the nodes that Kafka Streams has for it
     name: str
     site: CallSite
+    after: int  # how many nodes the program had before it
+    index: int = -1  # its number among the sub-topologies
 
 
 # --- nodes
@@ -68,6 +70,16 @@ class Node:
     name: str
     parents: tuple[str, ...]
     site: CallSite
+
+    @property
+    def store_names(self) -> tuple[str, ...]:
+        """The stores that it reads or writes."""
+        return ()
+
+    @property
+    def meets(self) -> tuple[str, ...]:
+        """Nodes whose rows it looks up by its own key, so that both must be partitioned alike (rule O8)."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,23 +166,33 @@ class Merge(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableSource(Node):
-    """A stream of records read as updates of a table. `store` None: nobody looks rows up (rule K2)."""
+class TableNode(Node):
+    """A node whose children take updates: (key, new, old, timestamp).
 
-    store: str | None
-    emit: Emit
+    `store` holds its rows; None where nobody looks them up (rule K2), or where they follow from its parents' rows.
+    Updates carry the old value if `sends_old` (rule K3).
+    """
+
+    store: str | None = None
+    emit: Emit = "every"
     sends_old: bool = False
+
+    @property
+    def store_names(self) -> tuple[str, ...]:
+        return () if self.store is None else (self.store,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Aggregate(Node):
-    """A group's aggregate, kept in a store; windowed when `windows` is given."""
+class TableSource(TableNode):
+    """A stream of records read as updates of a table."""
 
-    store: str
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregate(TableNode):
+    """A group's aggregate, kept in its store; windowed when `windows` is given."""
+
     aggregation: Aggregation
     windows: TimeWindows | None
-    emit: Emit
-    sends_old: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,11 +204,23 @@ class ToStream(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableJoin(Node):
-    """Stream records with the row of a table that has their key (rules J13, J14)."""
+    """Stream records with the row of a table that has their key (rules J13, J14).
 
-    store: str
+    `table` is the table's node, `looked_up` the stores that its rows are read from.
+    """
+
+    table: str
+    looked_up: tuple[str, ...]
     joiner: UserFunction
     left: bool
+
+    @property
+    def store_names(self) -> tuple[str, ...]:
+        return self.looked_up
+
+    @property
+    def meets(self) -> tuple[str, ...]:
+        return (self.table,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,3 +239,7 @@ class Process(Node):
 
     supplier: Callable[..., Any]
     stores: tuple[str, ...]
+
+    @property
+    def store_names(self) -> tuple[str, ...]:
+        return self.stores

@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from millstream.errors import TopologyError
-from millstream.plan.nodes import (
-    Aggregate,
-    GlobalTable,
-    Node,
-    Process,
-    RepartitionTopic,
-    Sink,
-    Source,
-    StoreSpec,
-    TableJoin,
-    TableSource,
-)
+from millstream.plan.nodes import GlobalTable, Node, RepartitionTopic, Sink, Source, StoreSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +41,14 @@ class Topology:
     global_tables: tuple[GlobalTable, ...]
     repartition_topics: Mapping[str, RepartitionTopic]  # by name without the application's prefix
 
+    def subtopology(self, index: int) -> SubTopology:
+        """The sub-topology with that number; numbers of global tables have none."""
+        return next(sub for sub in self.subtopologies if sub.index == index)
+
 
 def as_one(topology: Topology) -> SubTopology:
     """All sub-topologies as one, the way Kafka Streams' test driver runs them (rule D1)."""
     return SubTopology(0, topology.nodes, topology.stores)
-
-
-def stores_of(node: Node) -> tuple[str, ...]:
-    """The stores that a node reads or writes."""
-    match node:
-        case TableSource(store=None):
-            return ()
-        case TableSource(store=str(store)) | Aggregate(store=store) | TableJoin(store=store):
-            return (store,)
-        case Process(stores=stores):
-            return stores
-        case _:
-            return ()
 
 
 def build_topology(
@@ -80,27 +60,32 @@ def build_topology(
     """Validate, and cut into sub-topologies.
 
     These are the components joined by edges and shared stores, numbered in the order of their first sources, which for
-    generated names is the order of the smallest source's name (rule N18).
+    generated names is the order of the smallest source's name (rule N18). Global tables are numbered too.
     """
     _refuse_overlapping_sources(nodes, global_tables)
     group_of = _components(nodes)
-    used = {store for node in nodes for store in stores_of(node)}
+    used = {store for node in nodes for store in node.store_names}
     kept = tuple(store for store in stores if store.name in used)
     parts: dict[str, list[Node]] = {}
     for node in nodes:
         parts.setdefault(group_of[node.name], []).append(node)
-    first_source = {
+    first_source: dict[str, float] = {
         group_of[node.name]: place for place, node in reversed([*enumerate(nodes)]) if isinstance(node, Source)
     }
+    places_between = [table.after - 0.5 + number / 1e6 for number, table in enumerate(global_tables)]
+    numbers = {place: index for index, place in enumerate(sorted([*first_source.values(), *places_between]))}
     subtopologies = tuple(
-        SubTopology(index, tuple(parts[group]), _stores_in(parts[group], kept))
-        for index, group in enumerate(sorted(parts, key=lambda group: first_source[group]))
+        SubTopology(numbers[first_source[group]], tuple(parts[group]), _stores_in(parts[group], kept))
+        for group in sorted(parts, key=lambda group: first_source[group])
     )
-    return Topology(subtopologies, tuple(nodes), kept, tuple(global_tables), dict(repartition_topics))
+    tables = tuple(
+        replace(table, index=numbers[place]) for place, table in zip(places_between, global_tables, strict=True)
+    )
+    return Topology(subtopologies, tuple(nodes), kept, tables, dict(repartition_topics))
 
 
 def _stores_in(part: Sequence[Node], stores: Sequence[StoreSpec]) -> tuple[StoreSpec, ...]:
-    used = {store for node in part for store in stores_of(node)}
+    used = {store for node in part for store in node.store_names}
     return tuple(store for store in stores if store.name in used)
 
 
@@ -115,7 +100,7 @@ def _components(nodes: Sequence[Node]) -> dict[str, str]:
 
     for node in nodes:
         find(node.name)
-        for other in (*node.parents, *(f"store {store}" for store in stores_of(node))):
+        for other in (*node.parents, *(f"store {store}" for store in node.store_names)):
             leader[find(other)] = find(node.name)
     return {node.name: find(node.name) for node in nodes}
 

@@ -100,7 +100,7 @@ class Tasks:
         for held in new:
             held.committed = {source: committed[source] for source in held.spec.inputs if source in committed}
             held.compiled = compile_task(
-                self._in.topology.subtopologies[held.spec.id.subtopology], held.spec, self._wiring()
+                self._in.topology.subtopology(held.spec.id.subtopology), held.spec, self._wiring()
             )
             for changelog in held.spec.changelogs:
                 begin, end = self._in.data.watermarks(changelog, timeout_ms=limit_ms)

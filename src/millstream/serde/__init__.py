@@ -1,5 +1,6 @@
 """Bytes <-> objects."""
 
+from millstream.serde.change import Change, ChangeSerde
 from millstream.serde.contract import Serde
 from millstream.serde.infer import serde_for
 from millstream.serde.json import JsonSerde, is_hashable
@@ -13,6 +14,8 @@ __all__ = [
     "INT32",
     "INT64",
     "STRING",
+    "Change",
+    "ChangeSerde",
     "JsonSerde",
     "Record",
     "Serde",

@@ -1,0 +1,193 @@
+"""Operators of tables: filter, map_values, group_by and its aggregations, joins of two tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from millstream.dsl.aggregation import Materialized
+from millstream.dsl.handle import Handle, key_serde, value_serde
+from millstream.dsl.rows import looked_up, send_old
+from millstream.errors import TopologyError
+from millstream.plan.function import user_function
+from millstream.plan.nodes import RepartitionTopic, Sink, Source, StoreSpec, TableNode, TableSource
+from millstream.plan.site import CallSite, call_site
+from millstream.plan.tables import (
+    JoinKind,
+    TableAggregate,
+    TableFilter,
+    TableMapValues,
+    TableMerge,
+    TableSelect,
+    TableTableJoin,
+)
+from millstream.serde import ChangeSerde, Serde
+
+
+def filtered(table: Handle, predicate: Callable[..., object], how: Materialized, *, negated: bool) -> Handle:
+    site = call_site("filter_not" if negated else "filter")
+    fn = user_function(predicate, site)
+    node = table.builder.name("KTABLE-FILTER", how.name)
+    # rule K4: old values are taken where they are to be had; a store is not made for them
+    old = send_old(table, needed=False)
+    added = TableFilter(
+        name=node, parents=(table.node,), site=site, predicate=fn, negated=negated, sends_old=old, **_kept(table, how)
+    )
+    return _added(table, added, table.value)
+
+
+def mapped_values(table: Handle, mapper: Callable[..., Any], value: Any, how: Materialized) -> Handle:
+    site = call_site("map_values")
+    fn = user_function(mapper, site)
+    node = table.builder.name("KTABLE-MAPVALUES", how.name)
+    added = TableMapValues(name=node, parents=(table.node,), site=site, mapper=fn, **_kept(table, how))
+    return _added(table, added, value_serde(value, mapper))
+
+
+def to_table(stream: Handle, how: Materialized) -> Handle:
+    """Rule N13; null keys are dropped, null values delete (rule K6)."""
+    site = call_site("to_table")
+    builder = stream.builder
+    node = builder.name("KSTREAM-TOTABLE", how.name)
+    spec = StoreSpec(how.store or builder.name("KSTREAM-TOTABLE-STATE-STORE"), "keyvalue", stream.key, stream.value)
+    if stream.key_changed:
+        stream = stream.repartitioned(how.name, site, generated=node)
+    builder.reserved[node] = spec
+    if how.store is not None:
+        builder.add_store(spec, site)
+    emit = how.emit or builder.emit
+    added = TableSource(name=node, parents=(stream.node,), site=site, store=how.store, emit=emit)
+    return stream.after(added, key_changed=False)
+
+
+# --- group_by
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A grouped table: the place behind its selector, and the name for its repartition topic, if one was given."""
+
+    handle: Handle
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """How a grouped table is aggregated: what begins an aggregate, puts a value in, takes one out."""
+
+    initializer: Callable[[], Any] | None
+    add: Callable[[Any, Any, Any], Any]
+    subtract: Callable[[Any, Any, Any], Any]
+    results: Serde[Any]
+
+
+def selected(table: Handle, selector: Callable[..., Any], serdes: tuple[Any, Any], name: str | None) -> Selected:
+    site = call_site("group_by")
+    fn = user_function(selector, site)
+    node = table.builder.name("KTABLE-SELECT")
+    send_old(table, needed=True)
+    key, value = serdes
+    handle = table.after(
+        TableSelect(name=node, parents=(table.node,), site=site, selector=fn),
+        key=key_serde(key, None) if key is not None else table.key,
+        value=value_serde(value, None) if value is not None else table.value,
+        store=None,
+    )
+    return Selected(handle, name)
+
+
+def balanced(group: Selected, balance: Balance, how: Materialized, site: CallSite) -> Handle:
+    """Rule N12."""
+    handle, builder = group.handle, group.handle.builder
+    kind = "REDUCE" if site.operator == "reduce" else "AGGREGATE"
+    store = how.store or builder.name("KTABLE-AGGREGATE-STATE-STORE")
+    sink, source = builder.name("KSTREAM-SINK"), builder.name("KSTREAM-SOURCE")
+    topic = RepartitionTopic(group.name or store, None)
+    builder.add_repartition_topic(topic, site)
+    changes = ChangeSerde(handle.value)
+    builder.add(
+        Sink(
+            name=sink, parents=(handle.node,), site=site, topic=topic.name, key=handle.key, value=changes, internal=True
+        )
+    )
+    builder.add(
+        Source(name=source, parents=(), site=site, topics=(topic.name,), key=handle.key, value=changes, internal=True)
+    )
+    builder.add_store(StoreSpec(store, "keyvalue", handle.key, balance.results), site)
+    added = TableAggregate(
+        name=builder.name(f"KTABLE-{kind}", how.name),
+        parents=(source,),
+        site=site,
+        store=store,
+        emit=how.emit or builder.emit,
+        initializer=balance.initializer,
+        add=balance.add,
+        subtract=balance.subtract,
+    )
+    return handle.after(added, value=balance.results, store=store)
+
+
+# --- joins
+
+
+def joined(
+    left: Handle, right: Handle, kind: JoinKind, joiner: Callable[..., Any], result: Any, how: Materialized
+) -> Handle:
+    site = call_site("join" if kind == "inner" else f"{kind}_join")
+    fn = user_function(joiner, site, values=2)
+    builder = left.builder
+    if builder is not right.builder:
+        raise TopologyError(f"{site}: the tables belong to different apps")
+    if left.key.name != right.key.name:
+        raise TopologyError(
+            f"{site}: the left table's keys are {left.key.name} and the right one's {right.key.name}; "
+            "a join of tables is on equal keys, so declare the same type on both sides"
+        )
+    merge = builder.name("KTABLE-MERGE", how.name)
+    this, other = _side_names(left, how.name)
+    if kind != "inner":
+        send_old(left, needed=True)
+    if kind == "outer":
+        send_old(right, needed=True)
+    sides = ((this, left, right, False), (other, right, left, True))
+    for name, mine, theirs, is_right in sides:
+        builder.add(
+            TableTableJoin(
+                name=name,
+                parents=(mine.node,),
+                site=site,
+                kind=kind,
+                right=is_right,
+                other=theirs.node,
+                looked_up=looked_up(theirs),
+                joiner=fn,
+            )
+        )
+    added = TableMerge(
+        name=merge,
+        parents=(this, other),
+        site=site,
+        kind=kind,
+        left_table=left.node,
+        right_table=right.node,
+        joiner=fn,
+        **_kept(left, how),
+    )
+    return _added(left, added, value_serde(result, joiner))
+
+
+def _side_names(left: Handle, name: str | None) -> tuple[str, str]:
+    this = left.builder.name("KTABLE-JOINTHIS", name and f"{name}-join-this")
+    other = left.builder.name("KTABLE-JOINOTHER", name and f"{name}-join-other")
+    return this, other
+
+
+def _kept(table: Handle, how: Materialized) -> dict[str, Any]:
+    return {"store": how.store, "emit": (how.emit or table.builder.emit) if how.store else "every"}
+
+
+def _added(table: Handle, node: TableNode, value: Serde[Any]) -> Handle:
+    if node.store is not None:
+        table.builder.add_store(StoreSpec(node.store, "keyvalue", table.key, value), node.site)
+    return table.after(node, value=value, store=node.store)

@@ -1,0 +1,85 @@
+"""How a node finds the row of another table: in its store, or by what its parents' rows make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from millstream.engine.folds import fold_for
+from millstream.engine.stores import Rows
+from millstream.plan.nodes import Aggregate, Node, TableNode
+from millstream.plan.tables import TableFilter, TableMapValues, TableMerge
+from millstream.serde import Windowed
+from millstream.state import WindowRows
+
+Lookup: TypeAlias = Callable[[Any], tuple[Any, int] | None]  # key -> value and timestamp, None where there is no row
+
+
+def lookup(name: str, nodes: Mapping[str, Node], stores: Mapping[str, Rows]) -> Lookup:
+    """The function that finds a table's rows as they are now."""
+    node = nodes[name]
+    match node:
+        case TableNode(store=str(store)):
+            return _stored(node, stores[store])
+        case TableFilter():
+            return _filtered(node, lookup(node.parents[0], nodes, stores))
+        case TableMapValues():
+            return _mapped(node, lookup(node.parents[0], nodes, stores))
+        case TableMerge():
+            return _joined(node, lookup(node.left_table, nodes, stores), lookup(node.right_table, nodes, stores))
+        case _:
+            raise AssertionError(f"{name} is no table")
+
+
+def _stored(node: TableNode, rows: Rows) -> Lookup:
+    result = fold_for(node.aggregation).result if isinstance(node, Aggregate) else None
+    get = _windowed(rows) if isinstance(rows, WindowRows) else rows.get
+
+    def found(key: Any) -> tuple[Any, int] | None:
+        row = get(key)
+        return None if row is None else (row[0] if result is None else result(row[0]), row[1])
+
+    return found
+
+
+def _windowed(rows: WindowRows) -> Callable[[Windowed[Any]], list[Any] | None]:
+    return lambda windowed: rows.segment(windowed.window.start).rows.get(windowed.key)
+
+
+def _filtered(node: TableFilter, of_parent: Lookup) -> Lookup:
+    passes, negated = node.predicate.by_key_and_value, node.negated
+
+    def found(key: Any) -> tuple[Any, int] | None:
+        row = of_parent(key)
+        return None if row is None or bool(passes(key, row[0])) is negated else row
+
+    return found
+
+
+def _mapped(node: TableMapValues, of_parent: Lookup) -> Lookup:
+    mapper = node.mapper.by_key_and_value
+
+    def found(key: Any) -> tuple[Any, int] | None:
+        row = of_parent(key)
+        value = None if row is None else mapper(key, row[0])
+        return None if row is None or value is None else (value, row[1])
+
+    return found
+
+
+def _joined(node: TableMerge, of_left: Lookup, of_right: Lookup) -> Lookup:
+    joiner, kind = node.joiner.call, node.kind
+    with_key = node.joiner.with_key
+
+    def found(key: Any) -> tuple[Any, int] | None:
+        left, right = of_left(key), of_right(key)
+        if (left is None and right is None) or (
+            kind != "outer" and (left is None or (right is None and kind == "inner"))
+        ):
+            return None
+        sides = (None if left is None else left[0], None if right is None else right[0])
+        value = joiner(key, *sides) if with_key else joiner(*sides)
+        timestamp = max(side[1] for side in (left, right) if side is not None)
+        return None if value is None else (value, timestamp)
+
+    return found

@@ -1,0 +1,77 @@
+"""Tables grouped by something else: old and new values part, and are taken out and put in again (rules K10-K13)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from millstream.engine.emission import emitter
+from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.errors import ProcessingError
+from millstream.plan.tables import TableAggregate, TableSelect
+from millstream.serde import Change
+from millstream.state import KeyValueRows
+
+Pair = tuple[Any, Any] | None
+
+
+def table_select(node: TableSelect, downstream: Downstream, parts: Parts) -> NodeFunction:
+    """Rules K10 and K11: an old value goes where it went before, a new one where it belongs now."""
+    selector, forward, failed = node.selector.by_key_and_value, downstream.forward, parts.failures.processing
+
+    def selected(key: Any, value: Any) -> Pair:
+        pair: Pair = None if value is None else selector(key, value)
+        return None if pair is None or pair[0] is None or pair[1] is None else pair
+
+    def call(key: Any, new: Any, old: Any, timestamp: int) -> None:
+        if key is None:
+            raise ProcessingError(f"{node.site}: a row of the grouped table has a null key")
+        try:
+            added, removed = selected(key, new), selected(key, old)
+        except Exception as error:
+            return failed(node.name, node.site, error)
+        if added is not None and removed is not None and added[0] == removed[0]:
+            return forward(added[0], (added[1], removed[1]), timestamp)
+        if removed is not None:
+            forward(removed[0], (None, removed[1]), timestamp)
+        if added is not None:
+            forward(added[0], (added[1], None), timestamp)
+        return None
+
+    return call
+
+
+def table_aggregate(node: TableAggregate, downstream: Downstream, parts: Parts) -> NodeFunction:
+    """Rules K12 and K13."""
+    rows: KeyValueRows = parts.rows(str(node.store))
+    emit = emitter(node.emit, downstream, parts, sends_old=node.sends_old)
+    initialize, add, subtract = node.initializer, node.add, node.subtract
+    failed = parts.failures.processing
+
+    def balanced(key: Any, change: Change, aggregate: Any) -> Any:
+        new, old = change
+        if old is not None and aggregate is not None:
+            aggregate = subtract(key, old, aggregate)
+        if new is None:
+            return aggregate
+        if aggregate is None:
+            if initialize is None:
+                return new
+            aggregate = initialize()
+        return add(key, new, aggregate)
+
+    def call(key: Any, change: Change, timestamp: int) -> None:
+        row = rows.get(key)
+        before = None if row is None else row[0]
+        try:
+            after = balanced(key, change, before)
+        except Exception as error:
+            return failed(node.name, node.site, error)
+        if row is not None and row[1] > timestamp:
+            timestamp = row[1]
+        if after is None:
+            rows.delete(key, timestamp)
+        else:
+            rows.put(key, after, timestamp)
+        return emit(key, key, after, before, timestamp)
+
+    return call
