@@ -24,8 +24,13 @@ def test_a_partition_read_to_its_end_holds_nobody_back():
 
 
 def test_a_silent_partition_holds_others_back_for_a_while():
-    assert horizon([view(newest_ms=900), view(buffered=0, newest_ms=-1, quiet_ms=499)], [800], 500) == -1
-    assert horizon([view(newest_ms=900), view(buffered=0, newest_ms=-1, quiet_ms=500)], [800], 500) == 900
+    assert horizon([view(newest_ms=900), view(buffered=0, newest_ms=200, quiet_ms=499)], [800], 500) == 200
+    assert horizon([view(newest_ms=900), view(buffered=0, newest_ms=200, quiet_ms=500)], [800], 500) == 900
+
+
+def test_a_partition_that_has_yet_to_begin_holds_others_back_for_longer():
+    assert horizon([view(newest_ms=900), view(buffered=0, newest_ms=-1, quiet_ms=4_999)], [800], 500) == -1
+    assert horizon([view(newest_ms=900), view(buffered=0, newest_ms=-1, quiet_ms=5_000)], [800], 500) == 900
 
 
 def test_a_horizon_in_another_time_than_the_programs_is_passed_over():

@@ -11,7 +11,9 @@ from tests.client.brokers import unique
 from tests.runtime.running import EVENT_TIME, latest, read_all, running, write
 
 from millstream.app import App
+from millstream.broker.launch import EmbeddedBroker
 from millstream.client.librdkafka import LibrdkafkaClient
+from millstream.dsl.windows import tumbling
 from millstream.errors import BrokerUnavailableError, PlanMismatchError, ProcessingError, TopologyError
 from millstream.runtime import Worker
 from millstream.serde.scalars import INT64
@@ -199,6 +201,42 @@ def test_small_buffers_pause_and_resume(client, topics):
         worker.until(lambda status: status.records == 8 * len(WORDS))
         worker.stop()
     assert counts(read_all(client, sink, PARTITIONS)) == Counter(WORDS * 4)
+
+
+def test_a_replay_through_several_partitions_is_not_late_for_windows_with_a_short_grace(client, new_topic):
+    source, sink, partitions, total = new_topic("in", 4), new_topic("out", 1), 4, 6_000
+    rows = [(b"session-%d" % (i % 97), b'{"word": "w%d"}' % (i % 13), EVENT_TIME + 100 * i) for i in range(total)]
+    write(client, source, rows, partitions)
+    app = App(unique("app"), emit="every", round_records=300)
+    (
+        app.stream(source, key=str)
+        .group_by(lambda value: value["word"])
+        .windowed_by(tumbling("10s", grace="2s"))
+        .count()
+        .to_stream()
+        .to(sink)
+    )
+    with running(app, client) as worker:
+        worker.until(lambda status: status.records == 2 * total)
+        final = worker.stop()
+    assert (final.late, final.dropped) == (0, 0)
+    assert sum(INT64.decode(value) for value in latest(read_all(client, sink, 1)).values()) == total
+
+
+def test_a_broker_that_dies_and_comes_back_costs_nothing_but_time(tmp_path):
+    source, sink = "words", "counts"
+    with EmbeddedBroker.private(tmp_path) as broker:
+        client = LibrdkafkaClient(broker.bootstrap)
+        with running(word_count(source, sink, "app", create_missing_topics=PARTITIONS), client) as worker:
+            worker.until(lambda status: status.ready)
+            write(client, source, lines(WORDS[:100]), PARTITIONS)
+            worker.until(lambda status: status.records == 200)
+            broker.kill()
+            broker.restart()
+            write(client, source, lines(WORDS[100:]), PARTITIONS)
+            worker.until(lambda status: status.records >= 2 * len(WORDS) and status.sent == status.acknowledged)
+            worker.stop()
+        assert counts(read_all(client, sink, PARTITIONS)) == Counter(WORDS)
 
 
 def test_a_worker_leaves_the_collector_as_it_was(client, topics):

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from millstream.plan.internal import TaskId
 
+BEGIN_FACTOR = 10
+
 
 @dataclass(frozen=True, slots=True)
 class InputView:
@@ -40,7 +42,8 @@ def horizon(inputs: Iterable[InputView], heads: Iterable[int | None], lag_wait_m
     """Up to when the tasks of a sub-topology may run in this round; None: as far as they have records.
 
     That is the newest timestamp of the partition that is furthest behind. Partitions read to their end hold nobody
-    back; nor do those of which nothing came or went for lag_wait_ms.
+    back; nor do those of which nothing came or went for lag_wait_ms, or for ten times that when nothing ever came: a
+    client needs its time to begin.
 
     `heads` are the earliest timestamps of the tasks that have records, None for those that wait for another input.
     Timestamps that a program extracts itself need not be near those that partitions were seen to have. When all heads
@@ -52,12 +55,16 @@ def horizon(inputs: Iterable[InputView], heads: Iterable[int | None], lag_wait_m
     >>> horizon([behind, ahead], heads=[450, 700], lag_wait_ms=500)
     500
     """
-    holding = [view for view in inputs if not view.caught_up and view.quiet_ms < lag_wait_ms]
+    holding = [view for view in inputs if not view.caught_up and view.quiet_ms < _patience_ms(view, lag_wait_ms)]
     if not holding:
         return None
     newest_ms = min(view.newest_ms for view in holding)
     foreign = all(view.buffered for view in holding) and all(head is not None and head > newest_ms for head in heads)
     return None if foreign else newest_ms
+
+
+def _patience_ms(view: InputView, lag_wait_ms: int) -> int:
+    return lag_wait_ms if view.newest_ms >= 0 else BEGIN_FACTOR * lag_wait_ms
 
 
 def next_turn(heads: Mapping[TaskId, int], horizon_ms: int | None, skew_ms: int) -> Turn | None:

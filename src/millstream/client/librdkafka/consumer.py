@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 
@@ -18,6 +19,7 @@ from millstream.errors import KafkaError
 from millstream.model import Batch, TopicPartition
 
 RETRY_S = 0.02
+LOOK_UP_S = 1.0
 
 _second = itemgetter(1)
 
@@ -28,6 +30,7 @@ class LibrdkafkaDataConsumer:
     def __init__(self, connection: Connection, name: str) -> None:
         self._failures: list[PartitionFailure] = []
         self._assigned: dict[TopicPartition, RdTopicPartition] = {}
+        self._met: set[str] = set()
         config = connection.for_data() | {
             # librdkafka wants a group also where none is used; this one is never joined nor committed to.
             "group.id": f"millstream-reader-{name}",
@@ -40,11 +43,19 @@ class LibrdkafkaDataConsumer:
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         new = {source: offset for source, offset in positions.items() if source not in self._assigned}
+        self._meet({source.topic for source in new})
         try:
             self._consumer.incremental_assign([RdTopicPartition(*source, offset) for source, offset in new.items()])
         except (KafkaException, RuntimeError) as failed:
             raise raised(failed, f"assigning {_listed(new)}") from failed
         self._assigned |= {source: RdTopicPartition(*source) for source in new}
+
+    def _meet(self, topics: set[str]) -> None:
+        """Have librdkafka look up topics that are new to it now: by itself it does so once a second."""
+        for topic in topics - self._met:
+            with suppress(KafkaException):  # then it is up to librdkafka, which goes on trying
+                self._consumer.list_topics(topic, timeout=LOOK_UP_S)
+        self._met |= topics
 
     def unassign(self, partitions: Iterable[TopicPartition]) -> None:
         old = [source for source in partitions if source in self._assigned]
