@@ -1,0 +1,296 @@
+"""Wrong programs are refused while they are built: what is wrong, where in the user's file, what to do."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+import millstream as ms
+from millstream.plan.internal import internal_topics
+from tests.driving import every
+
+
+class Report(ms.Record):
+    cdn: str
+    n: int
+    tags: list[str] = []
+
+
+class Loose(ms.Record, frozen=False):
+    cdn: str
+    n: int
+
+
+@dataclass
+class Summary:
+    n: int
+    total: int
+
+
+class Silent:
+    """No processor: there is no process(record)."""
+
+
+class Needy:
+    def __init__(self, what: str) -> None: ...
+
+    def process(self, record: ms.Message) -> None: ...
+
+
+def nothing(*_: object) -> None: ...
+
+
+NUMBERS = ms.key_value_store("numbers", value=int)
+
+Wrong = Callable[[ms.App, "ms.Stream[str, Report]"], object]
+
+WRONG: dict[str, tuple[Wrong, str]] = {
+    "missing field in group_by": (
+        lambda app, s: s.group_by("cdn", "city"),
+        r"group_by at .*: Report has no field 'city'; it has cdn, n",
+    ),
+    "missing field in an aggregate": (
+        lambda app, s: s.group_by("cdn").aggregate(total=ms.sum("bytes")),
+        r"aggregate at .*: Report has no field 'bytes'",
+    ),
+    "nothing to group by": (lambda app, s: s.group_by(), r"group_by at .*: give one or more field names, or one"),
+    "field and function": (lambda app, s: s.group_by("cdn", len), r"group_by at .*: give one or more field names"),  # type: ignore[call-overload]
+    "too many parameters": (
+        lambda app, s: s.filter(lambda a, b, c: True),  # type: ignore[call-overload]
+        r"filter at .*<lambda> takes 3 arguments, but it is called with the value or with the key in front",
+    ),
+    "too few parameters": (lambda app, s: s.map_values(lambda: 1), r"map_values at .*takes 0 arguments"),  # type: ignore[call-overload]
+    "a reducer with the key": (
+        lambda app, s: s.group_by_key().reduce(lambda k, a, b: a),  # type: ignore[misc, arg-type]
+        r"reduce at .*takes 3 arguments, but it is called with two values",
+    ),
+    "an aggregate's function with the key": (
+        lambda app, s: s.group_by_key().aggregate(n=ms.sum(lambda k, v: 1)),  # type: ignore[misc, arg-type]
+        r"aggregate at .*takes 2 arguments, but it is called with the value",
+    ),
+    "an initializer with arguments": (
+        lambda app, s: s.group_by_key().aggregate(initializer=lambda x: x, aggregator=lambda v, t: t),  # type: ignore[misc, arg-type]
+        r"aggregate at .*takes 1 arguments, but it is called with none",
+    ),
+    "an aggregator alone": (
+        lambda app, s: s.group_by_key().aggregate(aggregator=lambda v, t: t),
+        r"aggregate at .*: initializer= and aggregator= go together",
+    ),
+    "no function": (lambda app, s: s.filter(True), r"filter at .*: expected a function, got True"),  # type: ignore[call-overload]
+    "a time function of three": (
+        lambda app, s: app.stream("x", time=lambda a, b, c: 1),
+        r"stream at .*: time= takes \(value\), \(key, value\) or .*, not 3 arguments",
+    ),
+    "no topic": (lambda app, s: app.stream(), r"stream at .*: give one or more names of topics"),
+    "empty topic": (lambda app, s: s.to(""), r"to at .*: expected a topic's name, got ''"),
+    "a value that is no type": (lambda app, s: app.stream("x", value=5), r"value= at .*: 5 is no type"),
+    "a key that is no type": (lambda app, s: app.stream("x", key=5), r"key= at .*: 5 is no type"),
+    "the same topic with other types": (
+        lambda app, s: app.stream("reports", value=str),
+        r"stream at .*: stream at .* reads the same topic with other types; use the same",
+    ),
+    "the same topic with another time": (
+        lambda app, s: app.stream("reports", value=Report, time=lambda v: v.n),
+        r"stream at .*: stream at .* reads the same topic with another time=; use the same",
+    ),
+    "merge of two types": (
+        lambda app, s: s.merge(app.stream("x", value=str)),  # type: ignore[arg-type]
+        r"merge at .*different serdes, \(string, json\(Report\)\) and \(string, string\); bring both to one type",
+    ),
+    "merge of two apps": (
+        lambda app, s: s.merge(every().stream("x", value=Report)),
+        r"merge at .*: the streams belong to different apps",
+    ),
+    "join on other keys": (
+        lambda app, s: s.join(app.table("t", key=int), nothing),
+        r"join at .*: the stream's keys are string and the table's int64; use select_key",
+    ),
+    "join with another app's table": (
+        lambda app, s: s.join(every().table("t"), lambda a, b: a),
+        r"join at .*: the stream and the table belong to different apps",
+    ),
+    "join with another app's global table": (
+        lambda app, s: s.join(every().global_table("g"), lambda a, b: a, key=lambda v: v.cdn),
+        r"join at .*: the stream and the global table belong to different apps",
+    ),
+    "a global join without a key": (
+        lambda app, s: s.join(app.global_table("g"), lambda a, b: a),  # type: ignore[call-overload]
+        r"join at .*: a global table needs key=",
+    ),
+    "a table join with a key": (
+        lambda app, s: s.left_join(app.table("t"), lambda a, b: a, key=lambda v: v),  # type: ignore[call-overload]
+        r"left_join at .*: key= is for global tables",
+    ),
+    "a join with a stream": (
+        lambda app, s: s.join(s, lambda a, b: a),
+        r"join at .*: expected a table or a global table",
+    ),  # type: ignore[call-overload]
+    "a result without the column": (
+        lambda app, s: s.group_by_key().aggregate(Summary, n=ms.count(), total=ms.sum("n"), mean=ms.mean("n")),
+        r"aggregate at .*: Summary has no field 'mean'; it has n, total",
+    ),
+    "a result with more than the columns": (
+        lambda app, s: s.group_by_key().aggregate(Summary, n=ms.count()),
+        r"aggregate at .*: Summary needs total; give total=",
+    ),
+    "a result that is no record": (
+        lambda app, s: s.group_by_key().aggregate(dict, n=ms.count()),
+        r"aggregate at .*: the result must be a record type",
+    ),
+    "no aggregate": (lambda app, s: s.group_by_key().aggregate(n=3), r"aggregate at .*: n= is not an aggregate"),  # type: ignore[arg-type]
+    "nothing to aggregate": (lambda app, s: s.group_by_key().aggregate(Summary), r"aggregate at .*: nothing to aggr"),
+    "keys without a type": (
+        lambda app, s: app.stream("x", key=Any).group_by_key().count(),
+        r"count at .*: the keys of store .* have no declared type that can be compared",
+    ),
+    "keys that are lists": (
+        lambda app, s: s.group_by(lambda v: v.tags, key=list[str]).count(),
+        r"count at .*: the keys of store .* have no declared type that can be compared \(json\(list\[str\]\)\)",
+    ),
+    "keys that can change": (
+        lambda app, s: s.group_by(lambda v: Loose(v.cdn, 1), key=Loose).count(),
+        r"count at .*: the keys of store .* have no declared type that can be compared",
+    ),
+    "keys that hold lists": (
+        lambda app, s: s.group_by(lambda v: v, key=Report).count(),
+        r"count at .*: the keys of store .* have no declared type that can be compared",
+    ),
+    "a store's bad name": (
+        lambda app, s: s.group_by_key().count(store="a b"),
+        r"count at .*: 'a b' cannot name a store, because a topic is named after it; use up to 200",
+    ),
+    "a repartition's bad name": (
+        lambda app, s: s.group_by("cdn", name="a b").count(),
+        r"count at .*: 'a b' cannot name a topic; use up to 200",
+    ),
+    "no partitions": (lambda app, s: s.repartition(name="r", partitions=0), r"repartition at .*: partitions must be 1"),
+    "two repartitions of one name": (
+        lambda app, s: (s.repartition(name="r"), s.repartition(name="r")),
+        r"repartition at .*: there is already a repartition topic named 'r'; give another name=",
+    ),
+    "two nodes of one name": (
+        lambda app, s: (s.filter(lambda v: v, name="f"), s.filter(lambda v: v, name="f")),
+        r"filter at .*: the name 'f' is already used by filter at .*; give another name=",
+    ),
+    "two stores of one name": (
+        lambda app, s: (s.group_by_key().count(store="c"), s.group_by_key().count(store="c")),
+        r"count at .*: there is already another store named 'c'; give another store=",
+    ),
+    "a store named like a global one": (
+        lambda app, s: (app.global_table("g", store="c"), s.group_by_key().count(store="c")),
+        r"count at .*: there is already a global table with the store 'c'",
+    ),
+    "a global table named like a store": (
+        lambda app, s: (s.group_by_key().count(store="c"), app.global_table("g", store="c")),
+        r"global_table at .*: there is already a store named 'c'",
+    ),
+    "a wrong emit": (
+        lambda app, s: s.group_by_key().count(emit="all"),  # type: ignore[arg-type]
+        r'count at .*: emit must be "every" or "latest", got \'all\'',
+    ),
+    "a table's wrong emit": (lambda app, s: app.table("t", emit="all"), r"table at .*: emit must be"),  # type: ignore[arg-type]
+    "a window of nothing": (lambda app, s: ms.tumbling(0), r"tumbling at .*: the window's size must be more than 0"),
+    "a window in words": (
+        lambda app, s: ms.tumbling("soon"),
+        r"tumbling at .*: 'soon' is not a duration; write it like",
+    ),
+    "a window with gaps": (
+        lambda app, s: ms.hopping("5s", advance="6s"),
+        r"hopping at .*: advance must be more than 0 and at most the size, got 6000 ms",
+    ),
+    "a window that never advances": (
+        lambda app, s: ms.hopping("5s", advance=0),
+        r"hopping at .*: advance must be more",
+    ),
+    "negative grace": (lambda app, s: ms.tumbling("5s", grace=-1), r"tumbling at .*: grace must not be negative"),
+    "no windows": (lambda app, s: s.group_by_key().windowed_by("5s"), r"windowed_by at .*: expected windows such as"),  # type: ignore[arg-type]
+    "a processor that is one already": (
+        lambda app, s: s.process(Needy("x")),  # type: ignore[arg-type]
+        r"process at .*: expected a processor class or a function that makes one",
+    ),
+    "a processor without process": (
+        lambda app, s: s.process(Silent),
+        r"process at .*: Silent has no process\(record\)",
+    ),
+    "a processor that needs something": (
+        lambda app, s: s.process(Needy),  # type: ignore[arg-type]
+        r"process at .*: Needy takes 1 arguments, but it is called with none",
+    ),
+    "a store that nobody declared": (
+        lambda app, s: s.process(lambda: Needy("x"), stores=["numbers"]),
+        r"process at .*: there is no store named 'numbers'; declare it with ms.key_value_store",
+    ),
+    "another store of that name": (
+        lambda app, s: (
+            s.process(lambda: Needy("x"), stores=[NUMBERS]),
+            s.process(lambda: Needy("x"), stores=[ms.key_value_store("numbers", value=str)]),
+        ),
+        r"process at .*: there is already another store named 'numbers'",
+    ),
+    "a topic as a stream and a table": (
+        lambda app, s: (app.table("reports", value=Report), app.topology()),
+        r"table at .*: topic 'reports' is already read by stream at .*; read it once",
+    ),
+    "a topic as a table and a stream": (
+        lambda app, s: (app.table("t", value=Report), app.stream("t", value=Report), app.topology()),
+        r"stream at .*: topic 't' is already read by table at .*; read it once",
+    ),
+    "a topic as a stream and a global table": (
+        lambda app, s: (app.global_table("reports"), app.topology()),
+        r"stream at .*: topic 'reports' is already read by global_table at .*; read it once",
+    ),
+    "overlapping topics": (
+        lambda app, s: (app.stream("reports", "x", value=Report), app.topology()),
+        r"stream at .*: topic 'reports' is already read by stream at ",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_refused_where_it_is_written(name: str) -> None:
+    build, message = WRONG[name]
+    app = every()
+    stream = app.stream("reports", value=Report)
+    with pytest.raises(ms.TopologyError, match=message) as caught:
+        build(app, stream)
+    assert caught.value.exit_status == 2
+    lines, first = inspect.getsourcelines(build)
+    places = [
+        int(text.split(":")[1])
+        for text in str(caught.value).replace(";", " ").split()
+        if "test_refused.py:" in text
+        for text in [text.rstrip(":,")]
+    ]
+    assert places, caught.value
+    stream_line = stream.handle.builder.node(stream.handle.node).site.line
+    assert all(first <= line < first + len(lines) or line == stream_line for line in places), caught.value
+
+
+def test_an_empty_program() -> None:
+    with pytest.raises(ms.TopologyError, match=r"has no stream or table; begin with app.stream"):
+        every().topology()
+
+
+def refused_counts(app: ms.App, **counts: int) -> str:
+    with pytest.raises(ms.TopologyError) as caught:
+        internal_topics(app.topology(), "app", counts)
+    assert "test_refused.py:" in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_missing_source_topic() -> None:  # X10
+    app = every()
+    app.stream("in", "other", value=str).to("out")
+    said = refused_counts(app, **{"in": 1})
+    assert said.endswith("source topic 'other' does not exist; create it first")
+
+
+def test_joined_topics_with_different_counts() -> None:  # O8, Z6
+    app = every()
+    app.stream("s").join(app.table("t"), lambda v, row: v).to("out")
+    said = refused_counts(app, s=2, t=3)
+    assert "the topics joined must have the same number of partitions, but s has 2, t has 3; repartition one" in said
