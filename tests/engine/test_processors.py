@@ -276,6 +276,5 @@ def test_close_is_called_once() -> None:
 
 def test_commit_is_a_request() -> None:  # P6
     run = driven(lambda c, r: c.commit())
-    run.driver._task.add  # the driver commits after each record
     run.pipe("in k v 1")
     assert not run.driver._task.commit_requested
