@@ -110,11 +110,15 @@ class Feed:
             for row in final_ticks(last_ms, pace.partitions):
                 self._send(row)
             self.counts.complete = True
+        self.flush()
+        return self.counts
+
+    def flush(self) -> None:
+        """Wait until the broker has everything that was sent."""
         left = self._producer.flush(FLUSH_S)
         self._check()
         if left:
             raise KafkaError(f"{REPORTS}: {left} records were not acknowledged in {FLUSH_S:.0f} s; is the broker up?")
-        return self.counts
 
     def _wait(self, ahead_s: float) -> None:
         if ahead_s >= SHORTEST_WAIT_S:

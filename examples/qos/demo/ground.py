@@ -6,8 +6,10 @@ its reader at the ends of the outputs, and its application id, hence state and i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeAlias
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Final, TypeAlias, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -18,6 +20,10 @@ from ..definitions import REPORTS
 from ..topics import RESULTS
 
 TIMEOUT_S: Final = 30.0
+RETRY_S: Final = 0.05
+# What a broker answers while a topic or the group's coordinator is new: no such topic, no leader, no coordinator yet.
+SETTLING: Final = frozenset({3, 5, 6, 14, 15, 16})
+T = TypeVar("T")
 Offsets: TypeAlias = Mapping[tuple[str, int], int]
 
 
@@ -26,7 +32,7 @@ class Ground:
 
     def __init__(self, bootstrap: str, application_id: str) -> None:
         self._bootstrap = bootstrap
-        self._application_id = application_id
+        self.application_id = application_id
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
@@ -50,7 +56,7 @@ class Ground:
         for topic in topics:
             for at in self._partitions(topic):
                 of = TopicPartition(topic, at)
-                marks = self._asked(topic, lambda of=of: self._consumer.get_watermark_offsets(of, timeout=TIMEOUT_S))
+                marks = self._asked(topic, partial(self._consumer.get_watermark_offsets, of, timeout=TIMEOUT_S))
                 if marks is None:
                     raise KafkaError(f"{topic}-{at}: the broker does not tell its end")
                 found[topic, at] = marks[1]
@@ -66,7 +72,7 @@ class Ground:
     def internal_topics(self, kind: str = "") -> list[str]:
         """The application's own topics, or those of one kind, such as repartition."""
         listed = self._asked("listing topics", lambda: self._consumer.list_topics(timeout=TIMEOUT_S))
-        prefix = f"{self._application_id}-"
+        prefix = f"{self.application_id}-"
         return [name for name in listed.topics if name.startswith(prefix) and name.endswith(kind)]
 
     def clear(self) -> None:
@@ -74,9 +80,9 @@ class Ground:
         admin = AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0})
         own = self.internal_topics()
         waiting = list(admin.delete_topics(own, operation_timeout=TIMEOUT_S).values()) if own else []
-        waiting += admin.delete_consumer_groups([self._application_id]).values()
+        waiting += admin.delete_consumer_groups([self.application_id]).values()
         for future in waiting:
-            self._asked("deleting the run's own topics", lambda future=future: future.result(TIMEOUT_S))
+            self._asked("deleting the run's own topics", partial(future.result, TIMEOUT_S))
 
     def close(self) -> None:
         self._consumer.close()
@@ -90,9 +96,15 @@ class Ground:
         listed = self._asked(topic, lambda: self._consumer.list_topics(topic, timeout=TIMEOUT_S))
         return sorted(listed.topics[topic].partitions)
 
-    def _asked(self, doing: str, ask: Any) -> Any:
-        try:
-            return ask()
-        except KafkaException as failure:
-            error = failure.args[0]
-            raise KafkaError(f"{doing}: {error.str()} (broker {self._bootstrap})", code=error.code()) from failure
+    def _asked(self, doing: str, ask: Callable[[], T]) -> T:
+        until = time.monotonic() + TIMEOUT_S
+        while True:
+            try:
+                return ask()
+            except KafkaException as failure:
+                error = failure.args[0]
+                if error.code() not in SETTLING or time.monotonic() > until:
+                    raise KafkaError(
+                        f"{doing}: {error.str()} (broker {self._bootstrap})", code=error.code()
+                    ) from failure
+                time.sleep(RETRY_S)
