@@ -15,7 +15,15 @@ from tests.runtime.running import EVENT_TIME, latest, read_all, write
 
 PARTITIONS = 2
 PORTION = 100  # records written before each start
-KILLS = (5, 8, 13, 17, 10, 6)  # counted in writes and commits of each process: before an even one, after an odd one
+KILLS = (  # the n-th of its kind in a process; what was written or committed "after" was acknowledged
+    "changelog:1:before",
+    "output:6:after",
+    "commit:1:after",
+    "changelog:2:after",
+    "output:3:before",
+    "commit:2:before",
+    "commit:2:after",
+)
 
 
 def rows(first: int) -> list[tuple[None, bytes, int]]:
@@ -47,12 +55,12 @@ def test_kill_9_at_any_write_loses_nothing(request, bootstrap, client, new_topic
     def results() -> dict[str, list[int]]:
         return {key.decode(): json.loads(value) for key, value in latest(read_all(client, sink, PARTITIONS)).items()}
 
-    for turn, at in enumerate(KILLS):
+    for turn, point in enumerate(KILLS):
         write(client, source, rows(PORTION * turn), PARTITIONS)
-        with victim(bootstrap, name, source, sink, session, str(at)) as dying:
+        with victim(bootstrap, name, source, sink, session, point) as dying:
             assert dying.wait(60) == -signal.SIGKILL
 
-    with victim(bootstrap, name, source, sink, session, "0") as survivor:
+    with victim(bootstrap, name, source, sink, session, "none:0:before") as survivor:
         deadline = time.monotonic() + 60
         while (found := results()) != expected:
             assert survivor.poll() is None, "the last worker has ended"

@@ -1,7 +1,7 @@
-"""A worker in a process of its own that kills itself, `kill -9`, at its n-th write or commit.
+"""A worker in a process of its own that kills itself, `kill -9`, at a chosen write or commit.
 
-`python -m tests.runtime.victim BOOTSTRAP NAME SOURCE SINK CONSUMER N`; CONSUMER are librdkafka properties as JSON; N 0:
-never, it ends when told by SIGTERM.
+`python -m tests.runtime.victim BOOTSTRAP NAME SOURCE SINK CONSUMER POINT`; CONSUMER are librdkafka properties as JSON;
+POINT none:0:before: never, it ends when told by SIGTERM.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 from collections.abc import Mapping
 
 from millstream.app import App
-from millstream.client.contract import CommittedOffset, Membership, Producer
+from millstream.client.contract import CommitOutcome, CommittedOffset, Membership, Producer
 from millstream.client.librdkafka import LibrdkafkaClient
 from millstream.model import OutBatch, TopicPartition
 from millstream.runtime import Worker
@@ -36,17 +36,20 @@ def program(name: str, source: str, sink: str) -> App:
 
 
 class Fuse:
-    """Kills the process when it is touched for the n-th time; every second time after the call that touched it."""
+    """Kills the process before or after the n-th call of a kind, as a point like "commit:2:after" says."""
 
-    def __init__(self, left: int) -> None:
-        self.left = left
-        self.after = left % 2 == 1
+    def __init__(self, point: str) -> None:
+        self.kind, count, self.side = point.split(":")
+        self.left = int(count)
 
-    def touch(self, *, after: bool) -> None:
-        if after:
-            self.left -= 1
-        if (self.left == 0 and after and self.after) or (self.left == 1 and not after and not self.after):
+    def before(self, kind: str) -> None:
+        self.left -= kind == self.kind
+        if kind == self.kind and self.left == 0 and self.side == "before":
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def burns(self, kind: str) -> bool:
+        """Whether the process is to die once this call has taken effect."""
+        return kind == self.kind and self.left == 0 and self.side == "after"
 
 
 class FusedProducer:
@@ -56,12 +59,13 @@ class FusedProducer:
         self.poll, self.outstanding, self.close = producer.poll, producer.outstanding, producer.close
 
     def produce(self, batch: OutBatch) -> int:
-        self._fuse.touch(after=False)
+        kind = "changelog" if batch.target.topic.endswith("-changelog") else "output"
+        self._fuse.before(kind)
         taken = self._producer.produce(batch)
-        if self._fuse.left == 1:
+        if self._fuse.burns(kind):
             while self._producer.outstanding():
                 self._producer.poll(timeout_ms=20)
-        self._fuse.touch(after=True)
+            os.kill(os.getpid(), signal.SIGKILL)
         return taken
 
 
@@ -73,13 +77,16 @@ class FusedMembership:
         self.committed, self.close = membership.committed, membership.close
 
     def commit(self, offsets: Mapping[TopicPartition, CommittedOffset]) -> None:
-        self._fuse.touch(after=False)
+        self._fuse.before("commit")
         self._membership.commit(offsets)
-        self._fuse.touch(after=True)
+        if self._fuse.burns("commit"):
+            while not any(isinstance(event, CommitOutcome) for event in self._membership.poll(timeout_ms=20)):
+                pass
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class FusedClient(LibrdkafkaClient):
-    fuse = Fuse(0)
+    fuse = Fuse("none:0:before")
 
     def producer(self) -> Producer:  # type: ignore[override]
         return FusedProducer(super().producer(), self.fuse)
@@ -89,11 +96,11 @@ class FusedClient(LibrdkafkaClient):
 
 
 def main() -> None:
-    bootstrap, name, source, sink, consumer, at = sys.argv[1:]
+    bootstrap, name, source, sink, consumer, point = sys.argv[1:]
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _signal, _frame: stop.set())
     client = FusedClient(bootstrap, consumer=json.loads(consumer))
-    client.fuse = Fuse(int(at))
+    client.fuse = Fuse(point)
     app = program(name, source, sink)
     Worker(app.topology(), app.settings, client).run(stop)
 
