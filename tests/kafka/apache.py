@@ -146,7 +146,7 @@ class ApacheKafka:
         settings = self._folder / "server.properties"
         settings.write_text(PROPERTIES.format(broker=self._port, controller=_free_port(), data=data))
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = self._command("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(settings))
+        command = self._command("kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(settings))
         done = subprocess.run(command, capture_output=True, text=True, timeout=START_LIMIT_S, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"Kafka's StorageTool ended with {done.returncode}:\n{done.stdout}{done.stderr}")
