@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from millstream.engine.emission import emitter
@@ -9,16 +10,18 @@ from millstream.engine.folds import fold_for, old_of_none
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.engine.windows import windowed_aggregate
 from millstream.plan.nodes import Aggregate
-from millstream.state import KeyValueRows
+from millstream.state import KeyValueRows, VersionedRows
 
 
 def aggregate(node: Aggregate, downstream: Downstream, parts: Parts) -> NodeFunction:
     if node.windows is not None:
         return windowed_aggregate(node, node.windows, downstream, parts)
-    rows: KeyValueRows = parts.rows(str(node.store))
+    rows: KeyValueRows | VersionedRows = parts.rows(str(node.store))
     fold = fold_for(node.aggregation)
     emit = emitter(node.emit, downstream, parts, fold.result, sends_old=node.sends_old)
-    get, touch, first, then = rows.get, rows.touch, fold.first, fold.then
+    get, first, then = rows.get, fold.first, fold.then
+    versioned = isinstance(rows, VersionedRows)
+    touch: Callable[[Any, int], None] = rows.touch if isinstance(rows, KeyValueRows) else lambda _key, _time: None
     none = old_of_none(fold, node)
     metrics, failed = parts.metrics, parts.failures.processing
 
@@ -36,7 +39,7 @@ def aggregate(node: Aggregate, downstream: Downstream, parts: Parts) -> NodeFunc
             timestamp = row[1]
         if new is None:  # A3
             rows.delete(key, timestamp)
-        elif row is None:
+        elif row is None or versioned:
             rows.put(key, new, timestamp)
         else:
             row[0], row[1] = new, timestamp

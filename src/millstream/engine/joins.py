@@ -5,30 +5,74 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from millstream.engine.context import NOWHERE, TaskContext
 from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.model import TopicPartition
 from millstream.plan.function import UserFunction
 from millstream.plan.nodes import GlobalJoin, TableJoin
+from millstream.state import JoinBufferRows, Waiting
 
 
 def table_join(node: TableJoin, downstream: Downstream, parts: Parts) -> NodeFunction:
-    """Rule J14."""
-    get, left, metrics = parts.lookup(node.table), node.left, parts.metrics
+    """Rules J14 and J16."""
+    row_of, left, metrics = parts.lookup(node.table), node.left, parts.metrics
     joiner, forward, failed = _joiner(node.joiner), downstream.forward, parts.failures.processing
+    versioned = parts.is_versioned(node.table)
 
     def call(key: Any, value: Any, timestamp: int) -> None:
         if value is None or (key is None and not left):
             metrics.dropped += 1
             return None
-        row = None if key is None else get(key)
-        if row is None and not left:
-            return None
         try:
+            row = None if key is None else row_of(key, timestamp) if versioned else row_of(key)
+            if row is None and not left:
+                return None
             new = joiner(key, value, None if row is None else row[0])
         except Exception as error:
             return failed(node.name, node.site, error)
         return forward(key, new, timestamp)
 
+    return call if node.buffer is None else _buffered(node, call, parts)
+
+
+def _buffered(node: TableJoin, join: NodeFunction, parts: Parts) -> NodeFunction:
+    """Rule J17: records wait until the stream is the grace ahead of them, and then meet the rows of their own time."""
+    waiting: JoinBufferRows = parts.rows(str(node.buffer))
+    context, metrics, grace_ms, left = parts.context, parts.metrics, node.grace_ms, node.left
+    stream_time = -1
+
+    def start() -> None:
+        nonlocal stream_time
+        stream_time = waiting.newest()
+
+    def call(key: Any, value: Any, timestamp: int) -> None:
+        nonlocal stream_time
+        if key is None or value is None:
+            if value is None or not left:
+                metrics.dropped += 1
+            else:
+                join(key, value, timestamp)
+            return
+        if timestamp < stream_time - grace_ms:
+            join(key, value, timestamp)
+            return
+        stream_time = max(stream_time, timestamp)
+        waiting.add(Waiting(key, value, timestamp, context.headers, *_place(context)))
+        headers = context.headers
+        for record in waiting.due(stream_time - grace_ms):
+            context.headers = record.headers
+            join(record.key, record.value, record.timestamp)
+        context.headers = headers
+
+    parts.starts.append(start)
     return call
+
+
+def _place(context: TaskContext) -> tuple[TopicPartition, int]:
+    """Where the record at hand came from; records of a punctuation have no place."""
+    if context.rows is None:
+        return NOWHERE, -1
+    return context.rows.source, context.rows.offsets[context.row]
 
 
 def global_join(node: GlobalJoin, downstream: Downstream, parts: Parts) -> NodeFunction:

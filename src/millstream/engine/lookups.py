@@ -9,10 +9,11 @@ from millstream.engine.folds import fold_for
 from millstream.engine.stores import Rows
 from millstream.plan.nodes import Aggregate, Node, TableNode
 from millstream.plan.tables import TableFilter, TableMapValues, TableMerge
-from millstream.serde import Windowed
-from millstream.state import WindowRows
+from millstream.state import KeyValueRows, VersionedRows, WindowRows
+from millstream.state.keyvalue import Row
 
-Lookup: TypeAlias = Callable[[Any], tuple[Any, int] | None]  # key -> value and timestamp, None where there is no row
+# key, and of a versioned table also a moment -> value and timestamp, None where there is no row
+Lookup: TypeAlias = Callable[..., tuple[Any, int] | None]
 
 
 def lookup(name: str, nodes: Mapping[str, Node], stores: Mapping[str, Rows]) -> Lookup:
@@ -31,26 +32,46 @@ def lookup(name: str, nodes: Mapping[str, Node], stores: Mapping[str, Rows]) -> 
             raise AssertionError(f"{name} is no table")
 
 
+def is_versioned(name: str, nodes: Mapping[str, Node], stores: Mapping[str, Rows]) -> bool:
+    """Whether a table's rows can be looked up as of a moment; those of a join cannot."""
+    node = nodes[name]
+    match node:
+        case TableNode(store=str(store)):
+            return isinstance(stores[store], VersionedRows)
+        case TableFilter() | TableMapValues():
+            return is_versioned(node.parents[0], nodes, stores)
+        case _:
+            return False
+
+
 def _stored(node: TableNode, rows: Rows) -> Lookup:
     result = fold_for(node.aggregation).result if isinstance(node, Aggregate) else None
-    get = _windowed(rows) if isinstance(rows, WindowRows) else rows.get
+    get = _getter(rows)
 
-    def found(key: Any) -> tuple[Any, int] | None:
-        row = get(key)
+    def found(key: Any, *at: int) -> tuple[Any, int] | None:
+        row = get(key, *at)
         return None if row is None else (row[0] if result is None else result(row[0]), row[1])
 
     return found
 
 
-def _windowed(rows: WindowRows) -> Callable[[Windowed[Any]], list[Any] | None]:
-    return lambda windowed: rows.segment(windowed.window.start).rows.get(windowed.key)
+def _getter(rows: Rows) -> Callable[..., Row | None]:
+    match rows:
+        case WindowRows():
+            return lambda windowed: rows.segment(windowed.window.start).rows.get(windowed.key)
+        case VersionedRows():
+            return lambda key, *at: rows.at(key, *at) if at else rows.get(key)
+        case KeyValueRows():
+            return rows.get
+        case _:
+            raise AssertionError(f"{rows.name} holds no table")
 
 
 def _filtered(node: TableFilter, of_parent: Lookup) -> Lookup:
     passes, negated = node.predicate.by_key_and_value, node.negated
 
-    def found(key: Any) -> tuple[Any, int] | None:
-        row = of_parent(key)
+    def found(key: Any, *at: int) -> tuple[Any, int] | None:
+        row = of_parent(key, *at)
         return None if row is None or bool(passes(key, row[0])) is negated else row
 
     return found
@@ -59,8 +80,8 @@ def _filtered(node: TableFilter, of_parent: Lookup) -> Lookup:
 def _mapped(node: TableMapValues, of_parent: Lookup) -> Lookup:
     mapper = node.mapper.by_key_and_value
 
-    def found(key: Any) -> tuple[Any, int] | None:
-        row = of_parent(key)
+    def found(key: Any, *at: int) -> tuple[Any, int] | None:
+        row = of_parent(key, *at)
         value = None if row is None else mapper(key, row[0])
         return None if row is None or value is None else (value, row[1])
 

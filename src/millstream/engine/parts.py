@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from millstream.engine.context import TaskContext
 from millstream.engine.failures import Failures
-from millstream.engine.lookups import Lookup, lookup
+from millstream.engine.lookups import Lookup, is_versioned, lookup
 from millstream.engine.metrics import TaskMetrics
 from millstream.engine.outbox import Outbox
 from millstream.engine.punctuation import Schedule
@@ -54,3 +54,7 @@ class Parts:
     def lookup(self, table: str) -> Lookup:
         """The function that finds a table's rows."""
         return lookup(table, self.nodes, self.stores)
+
+    def is_versioned(self, table: str) -> bool:
+        """Whether that function takes a moment behind the key."""
+        return is_versioned(table, self.nodes, self.stores)

@@ -17,12 +17,15 @@ Pair = tuple[Any, Any] | None
 def table_select(node: TableSelect, downstream: Downstream, parts: Parts) -> NodeFunction:
     """Rules K10 and K11: an old value goes where it went before, a new one where it belongs now."""
     selector, forward, failed = node.selector.by_key_and_value, downstream.forward, parts.failures.processing
+    context = parts.context
 
     def selected(key: Any, value: Any) -> Pair:
         pair: Pair = None if value is None else selector(key, value)
         return None if pair is None or pair[0] is None or pair[1] is None else pair
 
     def call(key: Any, new: Any, old: Any, timestamp: int) -> None:
+        if not context.latest:  # K17
+            return None
         if key is None:
             raise ProcessingError(f"{node.site}: a row of the grouped table has a null key")
         try:

@@ -12,7 +12,7 @@ from millstream.plan.tables import TableMerge, TableTableJoin
 def table_table_join(node: TableTableJoin, downstream: Downstream, parts: Parts) -> NodeFunction:
     other_row, forward, failed = parts.lookup(node.other), downstream.forward, parts.failures.processing
     fn, right, sends_old = node.joiner.call, node.right, node.sends_old
-    with_key, metrics = node.joiner.with_key, parts.metrics
+    with_key, metrics, context = node.joiner.with_key, parts.metrics, parts.context
 
     def joined(key: Any, mine: Any, theirs: Any) -> Any:
         sides = (theirs, mine) if right else (mine, theirs)
@@ -50,6 +50,8 @@ def table_table_join(node: TableTableJoin, downstream: Downstream, parts: Parts)
     meet = {"inner": inner, "left": right_of_left if right else left, "outer": outer}[node.kind]
 
     def call(key: Any, new: Any, old: Any, timestamp: int) -> None:
+        if not context.latest:  # J25
+            return
         if key is None:
             metrics.dropped += 1
             return

@@ -8,7 +8,7 @@ from millstream.engine.emission import EmitFunction, emitter
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.plan.nodes import TableNode, TableSource, ToStream
 from millstream.plan.tables import TableFilter, TableMapValues
-from millstream.state import KeyValueRows
+from millstream.state import KeyValueRows, VersionedRows
 
 
 def table_source(node: TableSource, downstream: Downstream, parts: Parts) -> NodeFunction:
@@ -35,8 +35,23 @@ def table_source(node: TableSource, downstream: Downstream, parts: Parts) -> Nod
 
 def stored_updates(node: TableNode, downstream: Downstream, parts: Parts) -> NodeFunction:
     """Puts each new value into the node's store and passes the update on, with the value that was stored as the old."""
-    rows: KeyValueRows = parts.rows(str(node.store))
+    rows: KeyValueRows | VersionedRows = parts.rows(str(node.store))
     emit: EmitFunction = emitter(node.emit, downstream, parts, sends_old=node.sends_old)
+    context, metrics = parts.context, parts.metrics
+
+    def put_version(key: Any, value: Any, timestamp: int) -> None:
+        """Rule K15: an update older than the history is dropped; one that is not the latest is passed on as such."""
+        row = rows.get(key)
+        latest = rows.put(key, value, timestamp)
+        if latest is None:
+            metrics.dropped += 1
+            return
+        context.latest = latest
+        emit(key, key, value, None if row is None else row[0], timestamp)
+        context.latest = True
+
+    if isinstance(rows, VersionedRows):
+        return put_version
 
     def put(key: Any, value: Any, timestamp: int) -> None:
         row = rows.get(key)

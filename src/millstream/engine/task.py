@@ -23,7 +23,7 @@ from millstream.engine.stores import Rows, open_store
 from millstream.errors import MillstreamError, SerializationError, StateError
 from millstream.model import Batch, OutBatch, TopicPartition
 from millstream.plan.internal import TaskId, TaskSpec, repartition_topic
-from millstream.plan.nodes import Process, Source
+from millstream.plan.nodes import Source
 from millstream.plan.topology import SubTopology
 
 _METADATA = struct.Struct(">bq")
@@ -64,7 +64,7 @@ class Task:
             {node.name: node for node in sub.nodes},
         )
         self._functions = compile_nodes(sub, self._parts)
-        self._tracked = any(isinstance(node, Process) for node in sub.nodes)
+        self._tracked = any(node.needs_place for node in sub.nodes)
         self._sources = _sources_by_topic(sub, wiring.app_id)
         self._inputs = TaskInputs(
             [self._input(partition, failures) for partition in spec.inputs], wiring.settings.wait_for_inputs_ms

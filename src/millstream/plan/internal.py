@@ -78,6 +78,8 @@ def changelog_topic(app_id: str, store: str) -> str:
 def changelog_config(store: StoreSpec, extra_retention_ms: int) -> dict[str, str]:
     """Rule N1."""
     config = {"cleanup.policy": "compact", "message.timestamp.type": "CreateTime"}
+    if store.kind == "versioned":
+        config["min.compaction.lag.ms"] = str(store.history_ms + extra_retention_ms)
     if store.kind == "window":
         retention = store.retention_ms + extra_retention_ms
         config |= {"cleanup.policy": "compact,delete", "retention.ms": str(retention)}

@@ -23,16 +23,18 @@ Extractor: TypeAlias = Callable[[Any, Any, int, int], int]  # key, value, record
 class StoreSpec:
     """A state store. `kind` tells its shape and the form of its changelog (rules F1, F2).
 
-    `timestamped` stores keep a timestamp beside the value. `window_ms` and `retention_ms` are for windows only.
+    `timestamped` stores keep a timestamp beside the value. `window_ms` and `retention_ms` are for windows only, and
+    `history_ms` for versioned stores: how long a version is known after a newer one came.
     """
 
     name: str
-    kind: Literal["keyvalue", "window"]
+    kind: Literal["keyvalue", "window", "versioned", "join-buffer"]
     key: Serde[Any]
     value: Serde[Any]
     timestamped: bool = True
     window_ms: int = 0
     retention_ms: int = 0
+    history_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,11 @@ class Node:
     def meets(self) -> tuple[str, ...]:
         """Nodes whose rows it looks up by its own key, so that both must be partitioned alike (rule O8)."""
         return ()
+
+    @property
+    def needs_place(self) -> bool:
+        """Whether it asks where the record at hand came from, or for the stream time at it."""
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,17 +213,24 @@ class ToStream(Node):
 class TableJoin(Node):
     """Stream records with the row of a table that has their key (rules J13, J14).
 
-    `table` is the table's node, `looked_up` the stores that its rows are read from.
+    `table` is the table's node, `looked_up` the stores that its rows are read from. With a `buffer`, records wait there
+    until the stream is `grace_ms` ahead of them (rule J17).
     """
 
     table: str
     looked_up: tuple[str, ...]
     joiner: UserFunction
     left: bool
+    buffer: str | None = None
+    grace_ms: int = 0
 
     @property
     def store_names(self) -> tuple[str, ...]:
-        return self.looked_up
+        return self.looked_up if self.buffer is None else (self.buffer, *self.looked_up)
+
+    @property
+    def needs_place(self) -> bool:
+        return self.buffer is not None
 
     @property
     def meets(self) -> tuple[str, ...]:
@@ -239,6 +253,10 @@ class Process(Node):
 
     supplier: Callable[..., Any]
     stores: tuple[str, ...]
+
+    @property
+    def needs_place(self) -> bool:
+        return True
 
     @property
     def store_names(self) -> tuple[str, ...]:
