@@ -4,11 +4,12 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint style types layers format
+.PHONY: help demo bench test lint style types layers format
 
 help:
 	@echo 'make demo [ARGS="..."]   a live match and its alerts, in this terminal'
 	@echo 'make test [ARGS="..."]   the whole test suite'
+	@echo 'make bench [ARGS="..."]  Kafka Streams and Millstream on the same Apache Kafka (Java, Maven, Linux)'
 	@echo 'make lint                style, types and the layers of the package'
 	@echo 'make format              put the code into the project'"'"'s style'
 
@@ -17,6 +18,9 @@ demo: .venv/installed
 
 test: .venv/installed
 	@$(BIN)/python -m pytest $(ARGS)
+
+bench: .venv/installed
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 lint: style types layers
 

@@ -14,6 +14,7 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -76,8 +77,11 @@ class ApacheKafka:
     As a context manager it is started on entry and closed on exit. Every call returns within its limit or raises.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, jvm_options: Sequence[str] = JVM_OPTIONS, run_by: Sequence[str] = ()) -> None:
+        """`run_by` is a program, with its arguments, that runs the node: `taskset -c 1`, say."""
         self._java = java()
+        self._jvm_options = jvm_options
+        self._run_by = run_by
         self._class_path = class_path()
         self._folder = Path(tempfile.mkdtemp(prefix="millstream-kafka-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -194,7 +198,8 @@ class ApacheKafka:
             process.wait(STOP_LIMIT_S)
 
     def _command(self, main: str, *arguments: str) -> list[str]:
-        return [self._java, *JVM_OPTIONS, f"-Djava.io.tmpdir={self._folder}", "-cp", self._class_path, main, *arguments]
+        jvm = [self._java, *self._jvm_options, f"-Djava.io.tmpdir={self._folder}"]
+        return [*self._run_by, *jvm, "-cp", self._class_path, main, *arguments]
 
 
 def _free_port() -> int:

@@ -1,0 +1,103 @@
+"""`python -m benchmarks`: run the workloads on both engines, compare their outputs, print the table."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from benchmarks.chart import chart
+from benchmarks.data import BENCHMARKS_TOPIC, CONTRACTS_TOPIC, benchmarks, contracts, reports
+from benchmarks.engines import ENGINES, Engine, Run, build
+from benchmarks.machine import description
+from benchmarks.measure import measure
+from benchmarks.node import Topics, node
+from benchmarks.outputs import read, summary
+from benchmarks.results import Result, Side, table
+from benchmarks.workloads import SESSIONS, Workload, chosen
+
+APP_CORE, NODE_CORE = 0, 1
+
+
+def main() -> int:
+    options = _options()
+    workloads = chosen(options.only)
+    build()
+    with tempfile.TemporaryDirectory(prefix="millstream-benchmarks-") as folder, node(NODE_CORE) as kafka:
+        comparison = Comparison(kafka.bootstrap, Path(folder), options)
+        comparison.fill(workloads)
+        results = [result for workload in workloads if (result := comparison.result(workload)) is not None]
+    if not results:
+        return 0
+    caption = f"{options.records:,} records; {description()}"
+    print(f"\n{caption}\n\n{table(results)}", flush=True)
+    if options.to is not None:
+        options.to.mkdir(parents=True, exist_ok=True)
+        (options.to / "benchmarks.svg").write_text(chart(results, f"{options.records:,} records, one core"))
+        (options.to / "benchmarks-table.md").write_text(f"{caption}\n\n{table(results)}")
+    return 0 if all(result.same for result in results) else 1
+
+
+class Comparison:
+    """Both engines, one after the other, on one node."""
+
+    def __init__(self, bootstrap: str, folder: Path, options: argparse.Namespace) -> None:
+        self._bootstrap = bootstrap
+        self._folder = folder
+        self._options = options
+        self._topics = Topics(bootstrap)
+
+    def fill(self, workloads: list[Workload]) -> None:
+        """Write every input that these workloads read."""
+        self._topics.fill(CONTRACTS_TOPIC, contracts(SESSIONS.sessions))
+        self._topics.fill(BENCHMARKS_TOPIC, benchmarks())
+        for load in dict.fromkeys(workload.load for workload in workloads):
+            self._topics.fill(load.topic, reports(load, self._options.records))
+
+    def result(self, workload: Workload) -> Result | None:
+        """Both engines' runs; None when only one of them was asked for."""
+        sides = {engine: self._side(engine, workload) for engine in ENGINES if self._options.engine in (None, engine)}
+        if len(sides) < len(ENGINES):
+            return None
+        result = Result(workload, sides["Kafka Streams"], sides["Millstream"])
+        if not result.same:
+            print(f"{workload.name}: THE ANSWERS DIFFER: {result.jvm.outputs} and {result.ours.outputs}", flush=True)
+        return result
+
+    def _side(self, engine: Engine, workload: Workload) -> Side:
+        """The best of the runs, by CPU per record: noise of other programs only adds."""
+        sides = [self._run(engine, workload, number) for number in range(self._options.runs)]
+        if len({(side.outputs.answers, side.outputs.digest) for side in sides}) > 1:
+            raise RuntimeError(f"{engine} on {workload.name}: two runs gave different answers: {sides}")
+        return min(sides, key=lambda side: side.cost.cpu_us)
+
+    def _run(self, engine: Engine, workload: Workload, number: int) -> Side:
+        folder = self._folder / f"{engine}-{workload.name}-{number}"
+        run = Run(engine, workload, number, self._bootstrap, folder, self._options.commit_ms)
+        self._topics.create(run.output)
+        cost = measure(run, self._options.records, APP_CORE, self._options.limit)
+        side = Side(cost, summary(read(self._bootstrap, run.output), workload.compared))
+        self._topics.remove(run.application_id)
+        late = "-" if cost.late_cpu_us is None else f"{cost.late_cpu_us:.2f}"
+        print(
+            f"{workload.name:4} {engine:14} {cost.per_second:10,.0f}/s {cost.cpu_us:6.2f} us, 2nd half {late:>5} us, "
+            f"{cost.peak_mb:5.0f} MB, {side.outputs.written:,} written, {side.outputs.answers:,} answers",
+            flush=True,
+        )
+        return side
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--records", type=int, default=5_000_000, help="records of input (5,000,000)")
+    parser.add_argument("--only", help="workloads, such as W1,W2 (all)")
+    parser.add_argument("--engine", choices=ENGINES, help="run this engine alone; nothing is compared")
+    parser.add_argument("--runs", type=int, default=1, help="run each this often and take the cheapest (1)")
+    parser.add_argument("--commit-ms", type=int, default=1_000, help="commit interval of both, in ms (1000)")
+    parser.add_argument("--limit", type=float, default=600.0, help="seconds that a run may take (600)")
+    parser.add_argument("--to", type=Path, help="folder to write the table and the chart to")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,100 @@
+"""What an application wrote, in a form that can be compared with what the other wrote."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from benchmarks.workloads import Compared
+
+Written: TypeAlias = tuple[bytes, bytes]  # key, value
+
+LIMIT_S = 30.0
+BATCH = 10_000
+MASK = (1 << 128) - 1
+
+_canonical = msgspec.json.Encoder(order="sorted").encode
+_parsed = msgspec.json.Decoder().decode
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """`written` records; `answers` of them count (all, or the last one of each key); `digest` is that of the answers.
+
+    The digest is a sum of the answers' own digests: it says nothing of their order, and counts each as often as it is
+    there.
+    """
+
+    written: int
+    answers: int
+    digest: int
+
+    def same_as(self, other: Outputs) -> bool:
+        """Whether both gave the same answers; how many updates came before a last one is not compared."""
+        return (self.answers, self.digest) == (other.answers, other.digest)
+
+
+def summary(records: Iterable[Written], compared: Compared) -> Outputs:
+    """Values are compared as JSON: the order of members and the way a number is written make no difference.
+
+    >>> ours = summary([(b"k", b'{"a":1,"b":2.0}'), (b"k", b'{"a":2,"b":2.0}')], "last")
+    >>> ours.same_as(summary([(b"k", b'{"b":2.00,"a":2}')], "last"))
+    True
+    """
+    return _last(records) if compared == "last" else _every(records)
+
+
+def read(bootstrap: str, topic: str) -> Iterable[Written]:
+    """Every record of a topic of one partition."""
+    settings = {
+        "bootstrap.servers": bootstrap,
+        "group.id": "benchmarks-outputs",
+        "enable.auto.commit": False,
+        "isolation.level": "read_committed",
+        "fetch.queue.backoff.ms": 1,
+        "enable.partition.eof": True,
+        "log_level": 0,
+    }
+    with Consumer(settings) as consumer:
+        partition = TopicPartition(topic, 0)
+        _, end = consumer.get_watermark_offsets(partition, timeout=LIMIT_S)
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        position = 0
+        while position < end:
+            messages = consumer.consume(min(BATCH, end - position), LIMIT_S)
+            if not messages:
+                raise RuntimeError(f"reading {topic}: nothing came for {LIMIT_S:.0f} s at offset {position} of {end}")
+            for message in messages:
+                error = message.error()
+                if error is None:
+                    yield message.key() or b"", message.value() or b"null"
+                elif error.name() != "_PARTITION_EOF":
+                    raise KafkaException(error)
+                position = (message.offset() or 0) + (error is None)
+
+
+def _every(records: Iterable[Written]) -> Outputs:
+    written = total = 0
+    for key, value in records:
+        written += 1
+        total += _digest(key, value)
+    return Outputs(written, written, total & MASK)
+
+
+def _last(records: Iterable[Written]) -> Outputs:
+    written = 0
+    last: dict[bytes, bytes] = {}
+    for key, value in records:
+        written += 1
+        last[key] = value
+    return Outputs(written, len(last), sum(_digest(key, value) for key, value in last.items()) & MASK)
+
+
+def _digest(key: bytes, value: bytes) -> int:
+    answer = b"%d:%b%b" % (len(key), key, _canonical(_parsed(value)))
+    return int.from_bytes(hashlib.blake2b(answer, digest_size=16).digest(), "little")

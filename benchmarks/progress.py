@@ -1,0 +1,49 @@
+"""How far an application is: what its group has committed of the topics that it reads."""
+
+from __future__ import annotations
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+LIMIT_S = 10.0
+
+
+class Progress:
+    """Of one application that reads one topic of one partition, and its own repartition topics."""
+
+    def __init__(self, bootstrap: str, application_id: str, topic: str) -> None:
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        self._group = application_id
+        self._input = TopicPartition(topic, 0)
+
+    def committed(self) -> int:
+        """Records of the input that are processed and committed."""
+        return self._committed([self._input]).get(self._input.topic, 0)
+
+    def complete(self, records: int) -> bool:
+        """Whether everything is processed and committed, repartitioned records too."""
+        if self.committed() < records:
+            return False
+        names = [
+            name
+            for name in self._admin.list_topics(timeout=LIMIT_S).topics
+            if name.startswith(f"{self._group}-") and name.endswith("-repartition")
+        ]
+        partitions = [TopicPartition(name, 0) for name in names]
+        if not partitions:
+            return True
+        committed = self._committed(partitions)
+        return all(committed.get(name, 0) >= end for name, end in self._ends(partitions).items())
+
+    def _committed(self, partitions: list[TopicPartition]) -> dict[str, int]:
+        request = ConsumerGroupTopicPartitions(self._group, partitions)
+        try:
+            [answer] = [done.result(LIMIT_S) for done in self._admin.list_consumer_group_offsets([request]).values()]
+        except KafkaException:  # the group is not there yet
+            return {}
+        return {each.topic: max(each.offset, 0) for each in answer.topic_partitions}
+
+    def _ends(self, partitions: list[TopicPartition]) -> dict[str, int]:
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = self._admin.list_offsets(dict.fromkeys(partitions, latest))
+        return {partition.topic: done.result(LIMIT_S).offset for partition, done in asked.items()}
