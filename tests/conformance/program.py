@@ -43,9 +43,9 @@ class Steps:
         return self.program.stream(*topics, key=TYPES[key], value=TYPES[value], time=time, **named(step))
 
     def op_table(self, step: Spec) -> Any:
-        only(step, "topic", "store", "store_type")
+        only(step, "topic", "store", "store_type", "history_ms")
         key, value = step["type"]
-        return self.program.table(step["topic"], key=TYPES[key], value=TYPES[value], store=step.get("store"))
+        return self.program.table(step["topic"], key=TYPES[key], value=TYPES[value], **self.kept(step, "topic"))
 
     def op_global_table(self, step: Spec) -> Any:
         only(step, "topic", "store", "store_type")
@@ -125,35 +125,32 @@ class Steps:
                 raise UnsupportedStepError(f"window {other}")
 
     def op_count(self, step: Spec) -> Any:
-        only(step, "store", "store_type")
-        return self.of(step).count(store=step.get("store"), **named(step))
+        return self.of(step).count(**self.kept(step), **named(step))
 
     def op_reduce(self, step: Spec) -> Any:
-        only(step, "store", "store_type", "fn", "subtractor")
+        kept = self.kept(step, "fn", "subtractor")
         fn = functions.aggregator(step["fn"])
         if isinstance(self.of(step), ms.GroupedTable):
             take = functions.aggregator(step["subtractor"])
             return self.of(step).reduce(
                 lambda agg, value: fn(None, value, agg),
                 lambda agg, value: take(None, value, agg),
-                store=step.get("store"),
+                **kept,
                 **named(step),
             )
-        return self.of(step).reduce(lambda agg, value: fn(None, value, agg), store=step.get("store"), **named(step))
+        return self.of(step).reduce(lambda agg, value: fn(None, value, agg), **kept, **named(step))
 
     def op_aggregate(self, step: Spec) -> Any:
-        only(step, "store", "store_type", "fn", "init", "subtractor")
+        kept = self.kept(step, "fn", "init", "subtractor")
         fn, init = functions.aggregator(step["fn"]), step["init"]
         if isinstance(self.of(step), ms.GroupedTable):
             take = functions.aggregator(step["subtractor"])
-            return self.of(step).aggregate(
-                lambda: init, fn, take, value=TYPES[step["type"][1]], store=step.get("store"), **named(step)
-            )
+            return self.of(step).aggregate(lambda: init, fn, take, value=TYPES[step["type"][1]], **kept, **named(step))
         return self.of(step).aggregate(
             initializer=lambda: init,
             aggregator=lambda key, value, agg: fn(key, value, agg),
             value=TYPES[step["type"][1]],
-            store=step.get("store"),
+            **kept,
             **named(step),
         )
 
@@ -174,7 +171,7 @@ class Steps:
         return self.joined(step, "outer_join")
 
     def joined(self, step: Spec, operator: str) -> Any:
-        only(step, "with", "fn", "key_fn", "store", "store_type")
+        only(step, "with", "fn", "key_fn", "grace_ms", "store", "store_type", "history_ms")
         other = self.made[step["with"]]
         if isinstance(self.of(step), ms.Table):
             join = getattr(self.of(step), operator)
@@ -187,7 +184,9 @@ class Steps:
             )
         if not isinstance(other, ms.Table | ms.GlobalTable):
             raise UnsupportedStepError("join of streams")
-        extra = {"key": functions.key_function(step["key_fn"])} if "key_fn" in step else {}
+        extra: dict[str, Any] = {"key": functions.key_function(step["key_fn"])} if "key_fn" in step else {}
+        if "grace_ms" in step:
+            extra["grace"] = step["grace_ms"]
         join = getattr(self.stream(step), operator)
         return join(other, functions.joiner(step["fn"]), result=TYPES[step["type"][1]], **extra, **named(step))
 
@@ -205,8 +204,9 @@ class Steps:
 
     def kept(self, step: Spec, *known: str) -> dict[str, Any]:
         """Where the result is kept; streams' steps know no store."""
-        only(step, "store", "store_type", *known)
-        return {"store": step["store"]} if "store" in step else {}
+        only(step, "store", "store_type", "history_ms", *known)
+        history = {"history": step["history_ms"]} if "history_ms" in step else {}
+        return {"store": step["store"], **history} if "store" in step else history
 
     def stream(self, step: Spec) -> ms.Stream[Any, Any]:
         found = self.of(step)

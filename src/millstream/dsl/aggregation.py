@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 
 from millstream.dsl.aggregates import DeclaredAggregate
+from millstream.dsl.builder import Builder
 from millstream.dsl.fields import declared_fields, reads_by_item, require_fields, required_fields
 from millstream.dsl.handle import Handle, value_serde
+from millstream.duration import Duration, parse_duration_ms
 from millstream.errors import TopologyError
 from millstream.plan.aggregation import Aggregation, Column, Declared, Folded
 from millstream.plan.function import UNKNOWN, UserFunction, declared_result, user_function
@@ -22,11 +24,22 @@ from millstream.serde import JsonSerde, Serde, TimeWindowedSerde
 
 @dataclass(frozen=True, slots=True)
 class Materialized:
-    """How an aggregation is kept and named, as given by the user."""
+    """How a table is kept and named, as given by the user. `history`: in a versioned store that knows as much."""
 
     store: str | None
     name: str | None
     emit: Emit | None
+    history: Duration | None = None
+
+    def spec(self, store: str, key: Serde[Any], value: Serde[Any]) -> StoreSpec:
+        """The store's declaration, under this name."""
+        if self.history is None:
+            return StoreSpec(store, "keyvalue", key, value)
+        return StoreSpec(store, "versioned", key, value, history_ms=parse_duration_ms(self.history))
+
+    def emission(self, builder: Builder, site: CallSite) -> Emit:
+        """A versioned store has no cache (rule K15)."""
+        return builder.emission(self.emit, site) if self.history is None else "every"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +66,7 @@ def aggregated(
         handle = handle.repartitioned(group or how.store, site, generated=store)
     keys: Serde[Any] = handle.key
     if windows is None:
-        builder.add_store(StoreSpec(store, "keyvalue", handle.key, kept.stored), site)
+        builder.add_store(how.spec(store, handle.key, kept.stored), site)
     else:
         retention = windows.size_ms + windows.grace_ms
         spec = StoreSpec(store, "window", handle.key, kept.stored, window_ms=windows.size_ms, retention_ms=retention)
@@ -66,7 +79,7 @@ def aggregated(
         store=store,
         aggregation=kept.aggregation,
         windows=windows,
-        emit=builder.emission(how.emit, site),
+        emit=how.emission(builder, site),
     )
     return handle.after(added, key=keys, value=kept.results, store=store)
 

@@ -81,6 +81,9 @@ class Builder:
             raise TopologyError(f"{site}: there is already another store named {store.name!r}; give another store=")
         self._stores[store.name] = store
 
+    def store(self, name: str) -> StoreSpec:
+        return self._stores[name]
+
     def has_store(self, name: str) -> bool:
         return name in self._stores
 

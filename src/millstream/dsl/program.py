@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
+from millstream.dsl.aggregation import Materialized
 from millstream.dsl.builder import Builder
 from millstream.dsl.handle import ANY_JSON, Handle, given_serde, same_serde
 from millstream.dsl.stream import GlobalTable as GlobalTableHandle
 from millstream.dsl.stream import Stream, Table
+from millstream.duration import Duration
 from millstream.errors import TopologyError
 from millstream.plan.function import positional_parameters
 from millstream.plan.nodes import Emit, Extractor, GlobalTable, Source, StoreSpec, TableSource
@@ -77,10 +79,22 @@ class Program:
         return Stream(self._shared(source, time))
 
     def table(
-        self, topic: str, *, value: Any = None, key: Any = str, store: str | None = None, emit: Emit | None = None
+        self,
+        topic: str,
+        *,
+        value: Any = None,
+        key: Any = str,
+        store: str | None = None,
+        emit: Emit | None = None,
+        history: Duration | None = None,
     ) -> Table[Any, Any]:
-        """A topic as a table: the latest value of each key; a null value deletes the row (rule K1)."""
+        """A topic as a table: the latest value of each key; a null value deletes the row (rule K1).
+
+        With a `history` the table is versioned: streams are joined with the row as it was at their own time, and it is
+        known for as long what a key's value was before (rules K15, K16).
+        """
         site = call_site("table")
+        how = Materialized(store, None, emit, history)
         reserved = store or self._builder.name(f"{topic}-STATE-STORE")
         source = Source(
             name=self._builder.name("KSTREAM-SOURCE"),
@@ -95,11 +109,11 @@ class Program:
             name=self._builder.name("KTABLE-SOURCE"),
             parents=(handle.node,),
             site=site,
-            store=store,
-            emit=self._builder.emission(emit, site),
+            store=reserved if store or history is not None else None,
+            emit=how.emission(self._builder, site),
         )
-        self._builder.reserved[node.name] = StoreSpec(reserved, "keyvalue", source.key, source.value)
-        if store:
+        self._builder.reserved[node.name] = how.spec(reserved, source.key, source.value)
+        if store or history is not None:
             self._builder.add_store(self._builder.reserved[node.name], site)
         return Table(handle.after(node, store=reserved))
 

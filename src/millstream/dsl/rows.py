@@ -20,6 +20,16 @@ def send_old(table: Handle, *, needed: bool) -> bool:
     return _send_old(table.builder, table.node, needed=needed)
 
 
+def history_of(table: Handle) -> int | None:
+    """How much of its past a versioned table knows, in ms; None for a table that knows the latest rows alone."""
+    node = table.builder.node(table.node)
+    while isinstance(node, TableFilter | TableMapValues) and node.store is None:
+        node = table.builder.node(node.parents[0])
+    store = node.store if isinstance(node, TableNode) else None
+    spec = None if store is None else table.builder.store(store)
+    return spec.history_ms if spec is not None and spec.kind == "versioned" else None
+
+
 def _stores_behind(builder: Builder, name: str) -> tuple[str, ...]:
     node = builder.node(name)
     match node:

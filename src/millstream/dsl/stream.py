@@ -16,6 +16,7 @@ from millstream.dsl.aggregation import Kept, Materialized, aggregated, declared,
 from millstream.dsl.grouping import grouped
 from millstream.dsl.handle import Handle, value_serde
 from millstream.dsl.joins import global_joined, table_joined
+from millstream.duration import Duration
 from millstream.errors import TopologyError
 from millstream.plan.aggregation import Counted, Reduced
 from millstream.plan.function import user_function
@@ -169,7 +170,13 @@ class Stream(Generic[K, V]):
 
     @overload
     def join(
-        self, other: Table[K, W], value: Callable[[V, W], V2], *, result: Any = None, name: str | None = None
+        self,
+        other: Table[K, W],
+        value: Callable[[V, W], V2],
+        *,
+        result: Any = None,
+        grace: Duration | None = None,
+        name: str | None = None,
     ) -> Stream[K, V2]: ...
     @overload
     def join(
@@ -178,6 +185,7 @@ class Stream(Generic[K, V]):
         value: Callable[[K, V, W], V2],
         *,
         result: Any = None,
+        grace: Duration | None = None,
         name: str | None = None,
     ) -> Stream[K, V2]: ...
     @overload
@@ -197,18 +205,26 @@ class Stream(Generic[K, V]):
         *,
         key: Callable[..., Any] | None = None,
         result: Any = None,
+        grace: Duration | None = None,
         name: str | None = None,
     ) -> Stream[K, Any]:
         """Each record with the row that the table holds for it at that moment; without a row, nothing (rule J14).
 
         `value` makes the new value of (value, row), or of (key, value, row). With a global table `key` names the row to
-        look up (rule J15).
+        look up (rule J15). With a versioned table, `grace` lets records wait until the stream is that much
+        further, so that rows of their time that come late are met (rule J17).
         """
-        return self._join(other, (value, key), result, name, left=False)
+        return self._join(other, (value, key), (result, grace, name), left=False)
 
     @overload
     def left_join(
-        self, other: Table[K, W], value: Callable[[V, W | None], V2], *, result: Any = None, name: str | None = None
+        self,
+        other: Table[K, W],
+        value: Callable[[V, W | None], V2],
+        *,
+        result: Any = None,
+        grace: Duration | None = None,
+        name: str | None = None,
     ) -> Stream[K, V2]: ...
     @overload
     def left_join(
@@ -227,25 +243,25 @@ class Stream(Generic[K, V]):
         *,
         key: Callable[..., Any] | None = None,
         result: Any = None,
+        grace: Duration | None = None,
         name: str | None = None,
     ) -> Stream[K, Any]:
         """As `join`, but a record without a row is joined with None."""
-        return self._join(other, (value, key), result, name, left=True)
+        return self._join(other, (value, key), (result, grace, name), left=True)
 
     def _join(
         self,
         other: Table[Any, Any] | GlobalTable[Any, Any],
         functions: tuple[Callable[..., Any], Callable[..., Any] | None],
-        result: Any,
-        name: str | None,
+        options: tuple[Any, Duration | None, str | None],
         *,
         left: bool,
     ) -> Stream[K, Any]:
-        joiner, key = functions
+        (joiner, key), (result, grace, name) = functions, options
         site = call_site("left_join" if left else "join")
         match other, key:
             case Table(), None:
-                return Stream(table_joined(self.handle, other.handle, joiner, result, name, left=left))
+                return Stream(table_joined(self.handle, other.handle, joiner, (result, grace, name), left=left))
             case Table(), _:
                 raise TopologyError(f"{site}: key= is for global tables; a table is joined on the stream's own key")
             case GlobalTable(), None:
@@ -255,9 +271,19 @@ class Stream(Generic[K, V]):
             case _:
                 raise TopologyError(f"{site}: expected a table or a global table, got {type(other).__name__}")
 
-    def to_table(self, *, store: str | None = None, name: str | None = None, emit: Emit | None = None) -> Table[K, V]:
-        """The latest value of each key as a table; null keys are dropped, null values delete (rule K6)."""
-        return Table(tables.to_table(self.handle, Materialized(store, name, emit)))
+    def to_table(
+        self,
+        *,
+        store: str | None = None,
+        name: str | None = None,
+        emit: Emit | None = None,
+        history: Duration | None = None,
+    ) -> Table[K, V]:
+        """The latest value of each key as a table; null keys are dropped, null values delete (rule K6).
+
+        With a `history` the table is versioned (rule K15).
+        """
+        return Table(tables.to_table(self.handle, Materialized(store, name, emit, history)))
 
     # --- topics
 
@@ -287,9 +313,16 @@ class GroupedStream(Generic[K, V]):
             raise TopologyError(f"{site}: expected windows such as ms.tumbling('10s'), got {windows!r}")
         return GroupedStream(self.handle, self._name, windows)
 
-    def count(self, *, store: str | None = None, name: str | None = None, emit: Emit | None = None) -> Table[K, int]:
+    def count(
+        self,
+        *,
+        store: str | None = None,
+        name: str | None = None,
+        emit: Emit | None = None,
+        history: Duration | None = None,
+    ) -> Table[K, int]:
         """The number of records of each key. Values must not be null (rule A1; in windows they may be, W2)."""
-        return self._aggregated("count", Kept(Counted(), INT64, INT64), Materialized(store, name, emit))
+        return self._aggregated("count", Kept(Counted(), INT64, INT64), Materialized(store, name, emit, history))
 
     def reduce(
         self,
@@ -298,11 +331,12 @@ class GroupedStream(Generic[K, V]):
         store: str | None = None,
         name: str | None = None,
         emit: Emit | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V]:
         """The first value of each key, then reducer(aggregate, value) (rule A2)."""
         fn = user_function(reducer, call_site("reduce"), values=2, key=False)
         kept = Kept(Reduced(fn.call), self.handle.value, self.handle.value)
-        return self._aggregated("reduce", kept, Materialized(store, name, emit))
+        return self._aggregated("reduce", kept, Materialized(store, name, emit, history))
 
     def aggregate(
         self,
@@ -314,6 +348,7 @@ class GroupedStream(Generic[K, V]):
         store: str | None = None,
         name: str | None = None,
         emit: Emit | None = None,
+        history: Duration | None = None,
         **columns: DeclaredAggregate,
     ) -> Table[K, V2]:
         """Declared aggregates, `aggregate(Quality, reports=ms.count(), bitrate=ms.mean("bitrate"))`, or Kafka Streams'
@@ -325,7 +360,7 @@ class GroupedStream(Generic[K, V]):
             kept = folded(initializer, aggregator, value, site)
         else:
             kept = declared(self.handle, result, columns, site)
-        return self._aggregated("aggregate", kept, Materialized(store, name, emit))
+        return self._aggregated("aggregate", kept, Materialized(store, name, emit, history))
 
     def _aggregated(self, operator: str, kept: Kept, how: Materialized) -> Table[Any, Any]:
         site = call_site(operator)

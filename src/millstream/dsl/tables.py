@@ -11,7 +11,7 @@ from millstream.dsl.handle import Handle, key_serde, value_serde
 from millstream.dsl.rows import looked_up, send_old
 from millstream.errors import TopologyError
 from millstream.plan.function import user_function
-from millstream.plan.nodes import RepartitionTopic, Sink, Source, StoreSpec, TableNode, TableSource
+from millstream.plan.nodes import RepartitionTopic, Sink, Source, TableNode, TableSource
 from millstream.plan.site import CallSite, call_site
 from millstream.plan.tables import (
     JoinKind,
@@ -32,17 +32,23 @@ def filtered(table: Handle, predicate: Callable[..., object], how: Materialized,
     # rule K4: old values are taken where they are to be had; a store is not made for them
     old = send_old(table, needed=False)
     added = TableFilter(
-        name=node, parents=(table.node,), site=site, predicate=fn, negated=negated, sends_old=old, **_kept(table, how)
+        name=node,
+        parents=(table.node,),
+        site=site,
+        predicate=fn,
+        negated=negated,
+        sends_old=old,
+        **_kept(table, how, site),
     )
-    return _added(table, added, table.value)
+    return _added(table, added, table.value, how)
 
 
 def mapped_values(table: Handle, mapper: Callable[..., Any], value: Any, how: Materialized) -> Handle:
     site = call_site("map_values")
     fn = user_function(mapper, site)
     node = table.builder.name("KTABLE-MAPVALUES", how.name)
-    added = TableMapValues(name=node, parents=(table.node,), site=site, mapper=fn, **_kept(table, how))
-    return _added(table, added, value_serde(value, mapper))
+    added = TableMapValues(name=node, parents=(table.node,), site=site, mapper=fn, **_kept(table, how, site))
+    return _added(table, added, value_serde(value, mapper), how)
 
 
 def to_table(stream: Handle, how: Materialized) -> Handle:
@@ -50,14 +56,20 @@ def to_table(stream: Handle, how: Materialized) -> Handle:
     site = call_site("to_table")
     builder = stream.builder
     node = builder.name("KSTREAM-TOTABLE", how.name)
-    spec = StoreSpec(how.store or builder.name("KSTREAM-TOTABLE-STATE-STORE"), "keyvalue", stream.key, stream.value)
+    spec = how.spec(how.store or builder.name("KSTREAM-TOTABLE-STATE-STORE"), stream.key, stream.value)
     if stream.key_changed:
         stream = stream.repartitioned(how.name, site, generated=node)
     builder.reserved[node] = spec
-    if how.store is not None:
+    stored = how.store is not None or how.history is not None
+    if stored:
         builder.add_store(spec, site)
-    emit = how.emit or builder.emit
-    added = TableSource(name=node, parents=(stream.node,), site=site, store=how.store, emit=emit)
+    added = TableSource(
+        name=node,
+        parents=(stream.node,),
+        site=site,
+        store=spec.name if stored else None,
+        emit=how.emission(builder, site),
+    )
     return stream.after(added, key_changed=False)
 
 
@@ -114,13 +126,13 @@ def balanced(group: Selected, balance: Balance, how: Materialized, site: CallSit
     builder.add(
         Source(name=source, parents=(), site=site, topics=(topic.name,), key=handle.key, value=changes, internal=True)
     )
-    builder.add_store(StoreSpec(store, "keyvalue", handle.key, balance.results), site)
+    builder.add_store(how.spec(store, handle.key, balance.results), site)
     added = TableAggregate(
         name=builder.name(f"KTABLE-{kind}", how.name),
         parents=(source,),
         site=site,
         store=store,
-        emit=how.emit or builder.emit,
+        emit=how.emission(builder, site),
         initializer=balance.initializer,
         add=balance.add,
         subtract=balance.subtract,
@@ -172,9 +184,9 @@ def joined(
         left_table=left.node,
         right_table=right.node,
         joiner=fn,
-        **_kept(left, how),
+        **_kept(left, how, site),
     )
-    return _added(left, added, value_serde(result, joiner))
+    return _added(left, added, value_serde(result, joiner), how)
 
 
 def _side_names(left: Handle, name: str | None) -> tuple[str, str]:
@@ -183,11 +195,11 @@ def _side_names(left: Handle, name: str | None) -> tuple[str, str]:
     return this, other
 
 
-def _kept(table: Handle, how: Materialized) -> dict[str, Any]:
-    return {"store": how.store, "emit": (how.emit or table.builder.emit) if how.store else "every"}
+def _kept(table: Handle, how: Materialized, site: CallSite) -> dict[str, Any]:
+    return {"store": how.store, "emit": how.emission(table.builder, site) if how.store else "every"}
 
 
-def _added(table: Handle, node: TableNode, value: Serde[Any]) -> Handle:
+def _added(table: Handle, node: TableNode, value: Serde[Any], how: Materialized) -> Handle:
     if node.store is not None:
-        table.builder.add_store(StoreSpec(node.store, "keyvalue", table.key, value), node.site)
+        table.builder.add_store(how.spec(node.store, table.key, value), node.site)
     return table.after(node, value=value, store=node.store)

@@ -12,7 +12,7 @@ from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.engine.punctuation import ClockKind, Punctuation, first_due
 from millstream.errors import MillstreamError, StateError, TopologyError
 from millstream.plan.nodes import Process
-from millstream.state import KeyValueRows, KeyValueStore
+from millstream.state import KeyValueRows, KeyValueStore, VersionedRows
 
 
 class Processor(Protocol):
@@ -91,7 +91,11 @@ class ProcessorContext:
                 "name it in process(..., stores=[...])"
             )
         rows = self._parts.rows(name)
-        return KeyValueStore(rows, lambda: max(self._task.timestamp, 0)) if isinstance(rows, KeyValueRows) else rows
+        return (
+            KeyValueStore(rows, lambda: max(self._task.timestamp, 0))
+            if isinstance(rows, KeyValueRows | VersionedRows)
+            else rows
+        )
 
     def _read_only(self) -> int:
         """What a store asks before it writes; the rows of a global table come from its topic alone (rule K18)."""

@@ -46,9 +46,9 @@ def stored_updates(node: TableNode, downstream: Downstream, parts: Parts) -> Nod
         if latest is None:
             metrics.dropped += 1
             return
-        context.latest = latest
+        before, context.latest = context.latest, latest
         emit(key, key, value, None if row is None else row[0], timestamp)
-        context.latest = True
+        context.latest = before
 
     if isinstance(rows, VersionedRows):
         return put_version
@@ -59,7 +59,9 @@ def stored_updates(node: TableNode, downstream: Downstream, parts: Parts) -> Nod
             rows.delete(key, timestamp)
         else:
             rows.put(key, value, timestamp)
+        latest, context.latest = context.latest, True  # a plain store knows one version, which is the latest
         emit(key, key, value, None if row is None else row[0], timestamp)
+        context.latest = latest
 
     return put
 
@@ -69,6 +71,8 @@ def table_filter(node: TableFilter, downstream: Downstream, parts: Parts) -> Nod
     passes, negated, failed = node.predicate.by_key_and_value, node.negated, parts.failures.processing
     sends_old, forward = node.sends_old, downstream.forward
     put = None if node.store is None else stored_updates(node, downstream, parts)
+    # of a versioned table an update that is out of order has no old value, though there may be something below
+    quiet = sends_old and not parts.is_versioned(node.parents[0])
 
     def kept(key: Any, value: Any) -> Any:
         return value if value is not None and bool(passes(key, value)) is not negated else None
@@ -81,14 +85,12 @@ def table_filter(node: TableFilter, downstream: Downstream, parts: Parts) -> Nod
         except Exception as error:
             return failed(node.name, node.site, error)
         if put is not None:
-            if sends_old and new is None and rows.get(key) is None:
+            if quiet and new is None and rows.get(key) is None:
                 return None
             return put(key, new, timestamp)
-        if not sends_old:
-            return forward(key, new, None, timestamp)
-        if new is not None or old is not None:
-            return forward(key, new, old, timestamp)
-        return None
+        if quiet and new is None and old is None:
+            return None
+        return forward(key, new, old if sends_old else None, timestamp)
 
     if node.store is not None:
         rows: KeyValueRows = parts.rows(node.store)

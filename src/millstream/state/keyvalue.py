@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from millstream.model import Batch
 from millstream.serde import Serde
@@ -79,6 +79,20 @@ class KeyValueRows:
                 rows[decode_key(key)] = [decode_value(value), timestamp]
 
 
+class KeyedRows(Protocol):
+    """Rows that can be looked up by key: of a plain or of a versioned store."""
+
+    name: str
+    key: Serde[Any]
+
+    def __len__(self) -> int: ...
+    @property
+    def get(self) -> Callable[[Any], Row | None]: ...
+    def put(self, key: Any, value: Any, timestamp: int) -> object: ...
+    def delete(self, key: Any, timestamp: int) -> object: ...
+    def in_key_order(self) -> list[tuple[bytes, Any, Row]]: ...
+
+
 class KeyValueStore(Generic[K, V]):
     """A key-value store as a processor sees it. Values are live objects: replace them with `put`, don't mutate them.
 
@@ -91,7 +105,7 @@ class KeyValueStore(Generic[K, V]):
     [('a', 1), ('b', 2)]
     """
 
-    def __init__(self, rows: KeyValueRows, now: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, rows: KeyedRows, now: Callable[[], int] = lambda: 0) -> None:
         self._rows = rows
         self._now = now  # the timestamp that goes into the changelog: the current record's
 

@@ -17,7 +17,7 @@ from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, repartit
 from millstream.plan.nodes import Sink, Source
 from millstream.plan.topology import Topology, as_one
 from millstream.serde import serde_for
-from millstream.state import KeyValueRows, KeyValueStore, WindowRows
+from millstream.state import KeyValueRows, KeyValueStore, VersionedRows
 
 APP_ID = "app"
 
@@ -155,12 +155,12 @@ class TestDriver:
         written = self._written.pop(topic, None)
         return list(written) if written else []
 
-    def store(self, name: str) -> KeyValueStore[Any, Any] | WindowRows:
+    def store(self, name: str) -> Any:
         """The current contents of a store."""
         rows: Rows | None = self._globals.stores.get(name)
         if rows is None:
             rows = self._task.store(name)
-        return KeyValueStore(rows) if isinstance(rows, KeyValueRows) else rows
+        return KeyValueStore(rows) if isinstance(rows, KeyValueRows | VersionedRows) else rows
 
     @property
     def metrics(self) -> Any:
