@@ -26,6 +26,7 @@ from millstream.dsl import (
 from millstream.engine import FailedRecord, Message, Processor, ProcessorContext, RecordMetadata
 from millstream.errors import MillstreamError, TopologyError
 from millstream.serde import BYTES, FLOAT64, INT32, INT64, STRING, JsonSerde, Record, Serde, Window, Windowed
+from millstream.state import KeyValueStore
 
 __all__ = [
     "BYTES",
@@ -39,6 +40,7 @@ __all__ = [
     "GroupedStream",
     "GroupedTable",
     "JsonSerde",
+    "KeyValueStore",
     "Message",
     "MillstreamError",
     "Processor",

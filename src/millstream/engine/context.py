@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from millstream.engine.rows import LoadedRows
 from millstream.model import Headers, TopicPartition
 
 NOWHERE = TopicPartition("", -1)
+
+Place: TypeAlias = tuple[LoadedRows | None, int]
 
 
 class TaskContext:
@@ -27,3 +31,9 @@ class TaskContext:
         self.stream_time = -1
         self.wall_ms = wall_ms
         self.commit_requested = False
+
+    def place(self) -> Place:
+        """The source record at hand, and its row; (None, -1) where there is none."""
+        if self.rows is None:
+            return None, -1
+        return self.rows, self.row if self.row >= 0 else self.rows.at_hand()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from millstream.engine.context import Place
 from millstream.engine.parts import Downstream, Parts
 from millstream.model import Headers
 from millstream.plan.nodes import Emit
@@ -56,24 +57,25 @@ def _with_results(
 
 def _latest(forward: Callable[[Any, Any, Any, int], None], parts: Parts) -> EmitFunction:
     context = parts.context
-    pending: dict[Any, tuple[Any, Any, Any, int, Headers]] = {}
+    pending: dict[Any, tuple[Any, Any, Any, int, Headers, Place]] = {}
+    place = context.place if parts.failures.ask_for_sources else lambda: (None, -1)
 
     def latest(token: Any, key: Any, new: Any, old: Any, timestamp: int) -> None:
         before = pending.pop(token, None)  # and in again at the end: rule E3's order is by last update
-        pending[token] = (key, new, old if before is None else before[2], timestamp, context.headers)
+        pending[token] = (key, new, old if before is None else before[2], timestamp, context.headers, place())
 
     def flush() -> None:
         updates, done = list(pending.items()), 0
         pending.clear()
         try:
-            for _, (key, new, old, timestamp, headers) in updates:
+            for _, (key, new, old, timestamp, headers, (rows, row)) in updates:
                 if new is not None or old is not None:
-                    context.headers, context.timestamp = headers, timestamp
+                    context.headers, context.timestamp, context.rows, context.row = headers, timestamp, rows, row
                     forward(key, new, old, timestamp)
                 done += 1
         finally:  # where one fails, it and those after it are still to be passed on: a commit must not go past them
             pending.update(updates[done:])
-            context.headers = ()
+            context.headers, context.rows, context.row = (), None, -1
 
     parts.flushes.append(flush)
     return latest

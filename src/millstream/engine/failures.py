@@ -29,6 +29,11 @@ class Failures:
         self._context = context
         self._metrics = metrics
 
+    @property
+    def ask_for_sources(self) -> bool:
+        """Whether a record that fails later, at the end of its round, is to be known by its source record."""
+        return self._settings.dead_letters is not None or callable(self._settings.on_error)
+
     def undecodable(self, node: str, batch: Batch, row: int, error: Exception) -> DeserializationError | None:
         """A record's bytes don't fit; the error to stop with when its turn comes, None if it is to be skipped."""
         headers = batch.headers[row] if batch.headers is not None else ()
@@ -80,11 +85,9 @@ class Failures:
         ) from error
 
     def _current(self, node: str, error: Exception) -> FailedRecord:
-        rows, row = self._context.rows, self._context.row
+        rows, row = self._context.place()
         if rows is None:
             return FailedRecord(node, None, -1, self._context.timestamp, None, None, error)
-        if row < 0:
-            row = rows.at_hand()
         return FailedRecord(
             node, rows.source, rows.offsets[row], rows.timestamps[row], rows.raw_keys[row], rows.raw_values[row], error
         )

@@ -128,13 +128,7 @@ class Tasks:
         settings = self._in.settings
         return Wiring(
             settings.application_id,
-            EngineSettings(
-                on_decode_error=settings.on_decode_error,
-                on_error=settings.on_error,
-                on_send_error=settings.on_send_error,
-                dead_letters=settings.dead_letters,
-                wait_for_inputs_ms=settings.wait_for_inputs_ms,
-            ),
+            engine_settings(settings),
             self._in.outbox,
             self._tables.tables,
             self._in.clock.wall_ms(),
@@ -144,8 +138,8 @@ class Tasks:
 class WorkerTables:
     """The worker's global tables: read from the beginning, complete when the first ends were seen, kept up to date."""
 
-    def __init__(self, topology: Topology, counts: Mapping[str, int]) -> None:
-        self.tables = GlobalTables(topology)
+    def __init__(self, topology: Topology, counts: Mapping[str, int], settings: Settings, outbox: Outbox) -> None:
+        self.tables = GlobalTables(topology, engine_settings(settings), outbox)
         self.partitions = [
             TopicPartition(topic, number) for topic in self.tables.topics for number in range(counts[topic])
         ]
@@ -166,6 +160,16 @@ class WorkerTables:
 
     def ended(self, source: TopicPartition, offset: int) -> None:
         self._unread.discard(source)
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    return EngineSettings(
+        on_decode_error=settings.on_decode_error,
+        on_error=settings.on_error,
+        on_send_error=settings.on_send_error,
+        dead_letters=settings.dead_letters,
+        wait_for_inputs_ms=settings.wait_for_inputs_ms,
+    )
 
 
 def _start_of(committed: Mapping[TopicPartition, CommittedOffset], source: TopicPartition) -> int:

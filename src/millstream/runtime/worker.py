@@ -76,13 +76,14 @@ class Worker:
         membership = self._client.membership(self._settings.application_id, prepared.table.topic)
         stack.callback(membership.close)
         intake = Intake(data, self._settings, self._clock)
-        tables = WorkerTables(self._topology, prepared.counts)
+        outbox = Outbox(prepared.counts)
+        tables = WorkerTables(self._topology, prepared.counts, self._settings, outbox)
         tables.open(intake, data, self._settings.call_timeout_ms)
         surroundings = Surroundings(
             self._topology,
             self._settings,
             prepared.table,
-            Outbox(prepared.counts),
+            outbox,
             intake,
             data,
             membership,

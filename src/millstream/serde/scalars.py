@@ -31,7 +31,7 @@ def _encode_bytes(value: bytes) -> bytes:
     return bytes(value)
 
 
-def _number(name: str, python_type: type, layout: str) -> ScalarSerde:
+def _number(name: str, python_type: type, layout: str, *, cacheable: bool = True) -> ScalarSerde:
     packer = struct.Struct(layout)
     pack, unpack = packer.pack, packer.unpack
 
@@ -44,11 +44,11 @@ def _number(name: str, python_type: type, layout: str) -> ScalarSerde:
         except struct.error as error:
             raise TypeError(f"{value!r} does not fit {name}: {error}") from error
 
-    return ScalarSerde(name, python_type, encode, decode)
+    return ScalarSerde(name, python_type, encode, decode, cacheable)
 
 
 STRING = ScalarSerde("string", str, _encode_text, bytes.decode)
 BYTES = ScalarSerde("bytes", bytes, _encode_bytes, bytes)
 INT32 = _number("int32", int, ">i")
 INT64 = _number("int64", int, ">q")
-FLOAT64 = _number("float64", float, ">d")
+FLOAT64 = _number("float64", float, ">d", cacheable=False)  # 0.0 and -0.0 are equal, their bytes are not

@@ -69,7 +69,7 @@ class TestDriver:
             outputs.append(self._settings.dead_letters)
         self._sinks: dict[str, Sink] = {sink.topic: sink for sink in sub.sinks}
         self._outbox = Outbox(dict.fromkeys(outputs, 1))
-        self._globals = GlobalTables(topology)
+        self._globals = GlobalTables(topology, self._settings, self._outbox)
         changelogs = {TopicPartition(changelog_topic(app_id, store.name), 0): store.name for store in sub.stores}
         spec = TaskSpec(TaskId(0, 0), tuple(TopicPartition(topic, 0) for topic in self._inputs), changelogs)
         wiring = Wiring(app_id, self._settings, self._outbox, self._globals, wall_ms)
@@ -118,6 +118,7 @@ class TestDriver:
         )
         if topic in self._globals.topics:
             self._globals.apply(batch)
+            self._collect()
             return
         self._enqueue(batch)
         self._run()
@@ -188,6 +189,7 @@ class TestDriver:
         try:
             while self._task.process(max_rows=1, up_to_ms=None, wall_ms=self._wall_ms):
                 self._commit()
+            self._commit()  # records that were skipped before they were taken have left dead letters
         except MillstreamError:
             self._task.discard()
             for partition in self._task.inputs:

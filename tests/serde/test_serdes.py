@@ -1,0 +1,159 @@
+"""Serdes: Kafka's own encodings, JSON, canonical keys, windowed keys (F6, F16, F17)."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+import millstream as ms
+from millstream.serde import (
+    BYTES,
+    FLOAT64,
+    INT32,
+    INT64,
+    STRING,
+    JsonSerde,
+    Serde,
+    TimeWindowedSerde,
+    Window,
+    Windowed,
+    is_hashable,
+    serde_for,
+)
+from millstream.serde.murmur2 import murmur2, partition_for
+
+
+@pytest.mark.parametrize(
+    ("serde", "value", "data"),
+    [
+        (STRING, "é", "c3a9"),
+        (BYTES, b"\x00a", "0061"),
+        (INT32, -2, "fffffffe"),
+        (INT64, 42, "000000000000002a"),
+        (FLOAT64, 1.5, "3ff8000000000000"),
+    ],
+)
+def test_scalars_are_written_as_kafka_writes_them(serde: Serde[Any], value: Any, data: str) -> None:
+    assert serde.encode(value).hex() == data
+    assert serde.decode(bytes.fromhex(data)) == value
+
+
+@pytest.mark.parametrize(
+    ("serde", "value"),
+    [(STRING, 5), (STRING, b"x"), (BYTES, "x"), (INT64, "1"), (INT64, 2**63), (INT32, 2**31), (INT64, 1.0)],
+)
+def test_scalars_refuse_what_they_are_not_for(serde: Serde[Any], value: Any) -> None:
+    with pytest.raises(TypeError, match=r"expected|does not fit"):
+        serde.encode(value)
+
+
+class Place(ms.Record):
+    town: str
+    zone: int = 0
+
+
+class Loose(msgspec.Struct):
+    town: str
+
+
+class Tagged(ms.Record):
+    tags: list[str]
+
+
+class Tree(ms.Record):
+    children: tuple[Tree, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    x: int
+
+
+@pytest.mark.parametrize("value", [Place("x", 1), None])
+def test_types_are_checked_when_decoded(value: Any) -> None:
+    assert serde_for(Place).decode(b'{"town":"x","zone":1}') == Place("x", 1)
+    with pytest.raises(msgspec.ValidationError, match="missing required field `town`"):
+        serde_for(Place).decode(b"{}")
+
+
+def test_serdes_are_chosen_by_type() -> None:
+    assert serde_for(str) is STRING
+    assert serde_for(int) is INT64
+    assert serde_for(INT32) is INT32
+    assert serde_for(dict[str, int]).name == "json(dict[str, int])"
+
+
+def test_none_never_reaches_a_serde() -> None:
+    """`-> str | None` writes strings, as `-> str` does."""
+    assert serde_for(str | None) is STRING
+    assert serde_for(Place | None).type is Place
+    assert serde_for(int | str | None).type == int | str
+
+
+def test_equal_keys_have_equal_bytes() -> None:
+    keys = JsonSerde(dict[str, Any], key=True)
+    assert keys.encode({"b": {"d": 1, "c": 2}, "a": 1}) == keys.encode({"a": 1, "b": {"c": 2, "d": 1}})
+    assert keys.encode({"b": 1, "a": 2}) == b'{"a":2,"b":1}'
+
+
+@pytest.mark.parametrize(
+    ("of", "hashable"),
+    [
+        (str, True),
+        (Place, True),
+        (Point, True),
+        (Tree, True),
+        (tuple[str, ...], True),
+        (datetime.date, True),
+        (str | int, True),
+        (Loose, False),
+        (Tagged, False),
+        (list[str], False),
+        (dict, False),
+        (tuple[list[int], str], False),
+        (str | list[str], False),
+    ],
+)
+def test_what_can_be_a_key_of_a_store(of: Any, hashable: bool) -> None:
+    assert is_hashable(of) is hashable
+
+
+def test_only_bytes_that_follow_from_equality_are_remembered() -> None:
+    assert JsonSerde(Place, key=True).cacheable
+    assert not JsonSerde(Any, key=True).cacheable, "1, 1.0 and True are equal in Python"
+    assert not JsonSerde(Loose, key=True).cacheable
+    assert not JsonSerde(Tagged, key=True).cacheable
+    assert not FLOAT64.cacheable, "0.0 and -0.0 are equal"
+
+
+def test_windowed_keys() -> None:  # F6, F17
+    serde = TimeWindowedSerde(STRING, 10)
+    key = Windowed("a", Window(10, 20))
+    assert serde.encode(key) == bytes.fromhex("61 000000000000000a")
+    assert serde.decode(serde.encode(key)) == key
+    assert hash(key) == hash(Windowed("a", Window(10, 20)))
+    assert key != Windowed("a", Window(20, 30))
+
+
+def test_attributes_of_a_windowed_key_are_those_of_the_key() -> None:
+    key = Windowed(Place("x", 3), Window(0, 1))
+    assert (key.town, key.zone) == ("x", 3)
+    with pytest.raises(AttributeError):
+        key.country  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("key", "signed"),
+    [(b"a", -1563381124), (b"b", -1853091852), (b"hello", 2132663229), (b"foobar", -790332482), (b"", 275646681)],
+)
+def test_murmur2(key: bytes, signed: int) -> None:  # F16
+    assert murmur2(key) == signed % 2**32
+
+
+def test_partitions() -> None:  # F14, F16
+    assert murmur2((42).to_bytes(8, "big")) == 506863552
+    assert [partition_for(key, 10) for key in (b"a", b"b", b"hello", b"foobar")] == [4, 6, 9, 6]
