@@ -58,7 +58,7 @@ def _difference(case: Spec) -> str | None:
     with TestDriver(topology, settings=EngineSettings(on_decode_error=decode), wall_ms=WALL_MS) as driver:
         for index, record in enumerate(case["inputs"]):
             try:
-                _pipe(driver, record)
+                pipe(driver, record)
             except MillstreamError as error:
                 if expected and expected.get("input") == index:
                     break
@@ -69,7 +69,7 @@ def _difference(case: Spec) -> str | None:
         return _outputs_differ(driver, case) or _stores_differ(driver, case)
 
 
-def _pipe(driver: TestDriver, record: Spec) -> None:
+def pipe(driver: TestDriver, record: Spec) -> None:
     if "advance_wall_clock_ms" in record:
         driver.advance_wall_clock(record["advance_wall_clock_ms"])
         return
