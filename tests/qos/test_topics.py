@@ -7,6 +7,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from examples.qos import simulator
 from examples.qos.definitions import BENCHMARKS, REPORTS
+from examples.qos.demo.ground import Ground, Offsets
 from examples.qos.feed import Feed, Pace, reports_producer
 from examples.qos.model import Benchmark
 from examples.qos.schedule import Row, whole
@@ -26,21 +27,26 @@ def test_a_match_arrives_as_scheduled(apache_kafka):
     bootstrap = apache_kafka.bootstrap
     assert create_topics(bootstrap) == 4
     assert create_topics(bootstrap, partitions=9) == 4
+    ground = Ground(bootstrap, "tests")
+    begin = ground.ends([REPORTS, BENCHMARKS])
+    ground.close()
     publish_benchmarks(bootstrap, simulator.CDNS, at_ms=1_000)
     match = simulator.Match(viewers=50, seconds=20)
     pace = Pace(1_700_000_000_000, None, 4)
     assert Feed(reports_producer(bootstrap), pace).run(simulator.events(match)).complete
 
     scheduled = list(whole(simulator.events(match), pace.start_ms, 4))
-    arrived = read(bootstrap, REPORTS, 4, len(scheduled))
+    arrived = read(bootstrap, REPORTS, begin, len(scheduled))
     assert arrived == [[row for row in scheduled if row.partition == partition] for partition in range(4)]
-    benchmarks = read(bootstrap, BENCHMARKS, 1, len(simulator.CDNS))[0]
+    benchmarks = read(bootstrap, BENCHMARKS, begin, len(simulator.CDNS))[0]
     assert {
         (row.key or b"").decode(): msgspec.json.decode(row.value or b"", type=Benchmark) for row in benchmarks
     } == simulator.CDNS
 
 
-def read(bootstrap: str, topic: str, partitions: int, count: int) -> list[list[Row]]:
+def read(bootstrap: str, topic: str, begin: Offsets, count: int) -> list[list[Row]]:
+    """The records of a topic from there on, by partition."""
+    of_topic = [TopicPartition(*at, offset) for at, offset in begin.items() if at[0] == topic]
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -49,9 +55,9 @@ def read(bootstrap: str, topic: str, partitions: int, count: int) -> list[list[R
             "enable.auto.commit": False,
         }
     )
-    rows: list[list[Row]] = [[] for _ in range(partitions)]
+    rows: list[list[Row]] = [[] for _ in of_topic]
     try:
-        consumer.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
+        consumer.assign(of_topic)
         while sum(map(len, rows)) < count:
             messages = consumer.consume(count, timeout=20)
             assert messages, f"{topic}: only {rows} of {count} records arrived"
