@@ -1,0 +1,133 @@
+"""Window stores of stream-stream joins: each record of a side, by key and time, duplicates kept (rules J6, J7)."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from struct import Struct
+from typing import Any, NamedTuple
+
+from millstream.model import Batch
+from millstream.serde import Serde
+from millstream.state.changes import Changes
+
+# rule F4: after the key's bytes the record's timestamp and its number
+_SUFFIX = Struct(">qi")
+_NUMBERS = 0x7FFFFFFF
+_PIECES = 16  # rows are forgotten by pieces of the retention
+
+
+class KeyRows(NamedTuple):
+    """The records of one key, ascending by (timestamp, arrival)."""
+
+    timestamps: list[int]
+    values: list[Any]
+
+
+class JoinRows:
+    """One side's records of one task. Those at or before the newest timestamp less `retention_ms` are not found.
+
+    A look-up costs a bisection in its key's rows and the rows found; forgetting costs the rows forgotten.
+    """
+
+    def __init__(self, name: str, serdes: tuple[Serde[Any], Serde[Any]], retention_ms: int) -> None:
+        self.name = name
+        self.key, self.value = serdes
+        self.newest = -1
+        self._retention_ms = retention_ms
+        self._piece_ms = max(retention_ms // _PIECES, 1)
+        self._rows: dict[Any, KeyRows] = {}
+        self._keys_of: dict[int, set[Any]] = {}  # by the piece of time in which they have rows
+        self._pieces: list[int] = []  # a heap of these
+        self._number = 0
+        self._fresh: list[tuple[Any, int, int, Any]] = []  # rows that the changelog does not have yet
+
+    def __len__(self) -> int:
+        return sum(len(rows.timestamps) for rows in self._rows.values())
+
+    def put(self, key: Any, value: Any, timestamp: int) -> None:
+        """Add a record; one that is too old to be found is not kept."""
+        if timestamp > self.newest:
+            self.newest = timestamp
+            self._forget(timestamp - self._retention_ms)
+        elif timestamp <= self.newest - self._retention_ms:
+            return
+        self._number = (self._number + 1) & _NUMBERS
+        self._fresh.append((key, timestamp, self._number, value))
+        self._insert(key, value, timestamp)
+
+    def between(self, key: Any, first: int, last: int) -> list[tuple[int, Any]]:
+        """(timestamp, value) of a key's records from `first` to `last`, both included."""
+        rows = self._rows.get(key)
+        if rows is None:
+            return []
+        timestamps = rows.timestamps
+        low = bisect_left(timestamps, max(first, self.newest - self._retention_ms + 1))
+        high = bisect_right(timestamps, last, low) if low < len(timestamps) else low
+        return list(zip(timestamps[low:high], rows.values[low:high], strict=True))
+
+    def all(self) -> Iterator[tuple[Any, int, Any]]:
+        """(key, timestamp, value) of every record that can be found."""
+        oldest = self.newest - self._retention_ms
+        for key, rows in self._rows.items():
+            for timestamp, value in zip(*rows, strict=True):
+                if timestamp > oldest:
+                    yield key, timestamp, value
+
+    def _insert(self, key: Any, value: Any, timestamp: int) -> None:
+        rows = self._rows.get(key)
+        if rows is None:
+            rows = self._rows[key] = KeyRows([], [])
+        if not rows.timestamps or timestamp >= rows.timestamps[-1]:
+            rows.timestamps.append(timestamp)
+            rows.values.append(value)
+        else:
+            at = bisect_right(rows.timestamps, timestamp)
+            rows.timestamps.insert(at, timestamp)
+            rows.values.insert(at, value)
+        piece = timestamp // self._piece_ms
+        keys = self._keys_of.get(piece)
+        if keys is None:
+            keys = self._keys_of[piece] = set()
+            heappush(self._pieces, piece)
+        keys.add(key)
+
+    def _forget(self, until: int) -> None:
+        """Free the records up to a timestamp, in whole pieces."""
+        while self._pieces and (self._pieces[0] + 1) * self._piece_ms - 1 <= until:
+            piece = heappop(self._pieces)
+            end = (piece + 1) * self._piece_ms
+            for key in self._keys_of.pop(piece):
+                rows = self._rows[key]
+                gone = bisect_left(rows.timestamps, end)
+                del rows.timestamps[:gone], rows.values[:gone]
+                if not rows.timestamps:
+                    del self._rows[key]
+
+    # --- changelog (rule F4)
+
+    def take_changes(self) -> Changes:
+        """The records put since the last call."""
+        encode_key, encode_value, suffix = self.key.encode, self.value.encode, _SUFFIX.pack
+        fresh = self._fresh
+        changes = Changes(
+            [timestamp for _, timestamp, _, _ in fresh],
+            [encode_key(key) + suffix(timestamp, number) for key, timestamp, number, _ in fresh],
+            [encode_value(value) for _, _, _, value in fresh],
+        )
+        self._fresh = []
+        return changes
+
+    def restore(self, batch: Batch) -> None:
+        """Apply changelog records."""
+        for data, value in zip(batch.keys, batch.values, strict=True):
+            if data is None or value is None:
+                continue
+            timestamp, number = _SUFFIX.unpack(data[-_SUFFIX.size :])
+            self._number = number
+            if timestamp > self.newest:
+                self.newest = timestamp
+                self._forget(timestamp - self._retention_ms)
+            if timestamp > self.newest - self._retention_ms:
+                self._insert(self.key.decode(data[: -_SUFFIX.size]), self.value.decode(value), timestamp)
