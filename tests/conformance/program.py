@@ -92,6 +92,19 @@ class Steps:
     def op_merge(self, step: Spec) -> Any:
         return self.stream(step).merge(self.made[step["with"]], **named(step))
 
+    def op_split(self, step: Spec) -> None:
+        splitting = self.stream(step).split(**named(step))
+        names = [branch["let"] for branch in step["branches"]]
+        default = None
+        for branch in step["branches"]:
+            if "fn" in branch:
+                splitting.branch(functions.predicate(branch["fn"]))
+            else:
+                default = branch["let"]
+        made = splitting.no_default() if default is None else splitting.default_branch()
+        order = [name for name in names if name != default] + ([] if default is None else [default])
+        self.made |= dict(zip(order, made.values(), strict=True))
+
     def op_peek(self, step: Spec) -> Any:
         return self.stream(step).peek(lambda _value: None, **named(step))
 
@@ -171,24 +184,39 @@ class Steps:
         return self.joined(step, "outer_join")
 
     def joined(self, step: Spec, operator: str) -> Any:
-        only(step, "with", "fn", "key_fn", "grace_ms", "store", "store_type", "history_ms")
+        only(step, "with", "fn", "key_fn", "foreign_key", "grace_ms", "store", "store_type", "history_ms", "window")
         other = self.made[step["with"]]
+        if "window" in step:
+            return self.streams_joined(step, operator)
         if isinstance(self.of(step), ms.Table):
             join = getattr(self.of(step), operator)
+            by = {"foreign_key": functions.key_function(step["foreign_key"])} if "foreign_key" in step else {}
             return join(
                 other,
                 functions.joiner(step["fn"]),
                 result=TYPES[step["type"][1]],
-                **self.kept(step, "fn", "with"),
+                **by,
+                **self.kept(step, "fn", "with", "foreign_key"),
                 **named(step),
             )
-        if not isinstance(other, ms.Table | ms.GlobalTable):
-            raise UnsupportedStepError("join of streams")
         extra: dict[str, Any] = {"key": functions.key_function(step["key_fn"])} if "key_fn" in step else {}
         if "grace_ms" in step:
             extra["grace"] = step["grace_ms"]
         join = getattr(self.stream(step), operator)
         return join(other, functions.joiner(step["fn"]), result=TYPES[step["type"][1]], **extra, **named(step))
+
+    def streams_joined(self, step: Spec, operator: str) -> Any:
+        given = step["window"]
+        difference = given.get("difference_ms")
+        reach = {"before": given["before_ms"], "after": given["after_ms"]} if difference is None else {}
+        return getattr(self.stream(step), operator)(
+            self.made[step["with"]],
+            functions.joiner(step["fn"]),
+            window=ms.join_window(difference, **reach, grace=given.get("grace_ms", 0)),
+            result=TYPES[step["type"][1]],
+            store=step.get("store"),
+            **named(step),
+        )
 
     def op_process(self, step: Spec) -> Any:
         spec = step["processor"]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from millstream.dsl.program import Program
 from millstream.engine import EngineSettings, GlobalTables, Outbox, Task, Wiring, compile_task
 from millstream.model import Batch, Headers, OutBatch, TopicPartition
-from millstream.plan.internal import Resolved, TaskSpec, internal_topics, repartition_topic
+from millstream.plan.internal import Resolved, TaskSpec, internal_topics, internal_topic
 from millstream.plan.topology import Topology
 
 APP = "app"
@@ -95,12 +95,12 @@ class Plan:
 
     def feeds(self, spec: TaskSpec) -> set[str]:
         """The repartition topics that a task reads."""
-        internal = {repartition_topic(APP, name) for name in self.topology.repartition_topics}
+        internal = {internal_topic(APP, name) for name in self.topology.repartition_topics}
         return {source.topic for source in spec.inputs if source.topic in internal}
 
     def written_by(self, spec: TaskSpec) -> set[str]:
         sinks = self.topology.subtopology(spec.id.subtopology).sinks
-        return {repartition_topic(APP, sink.topic) for sink in sinks if sink.internal}
+        return {internal_topic(APP, sink.topic) for sink in sinks if sink.internal}
 
 
 @dataclass

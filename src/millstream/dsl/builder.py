@@ -106,14 +106,14 @@ class Builder:
         *,
         named: bool,
     ) -> str:
-        """Send a stream through the internal topic `<app>-<name>-repartition`; returns the node that reads it.
+        """Send a stream through the internal topic `<app>-<topic>`; returns the node that reads it.
 
         Where the user named it, its nodes are named after it; their indices are burned all the same (rule N7).
         """
         key, value = serdes
         self.add_repartition_topic(topic, site)
         sink, present, source = (
-            self.name(f"KSTREAM-{kind}", f"{topic.name}-repartition-{kind.lower()}" if named else None)
+            self.name(f"KSTREAM-{kind}", f"{topic.name}-{kind.lower()}" if named else None)
             for kind in ("SINK", "FILTER", "SOURCE")
         )
         self.add(KeyPresent(name=present, parents=(parent,), site=site, null_keys=topic.null_keys))
@@ -130,9 +130,7 @@ class Builder:
         if topic.partitions is not None and topic.partitions < 1:
             raise TopologyError(f"{site}: partitions must be 1 or more, got {topic.partitions}")
         if topic.name in self._repartition_topics:
-            raise TopologyError(
-                f"{site}: there is already a repartition topic named {topic.name!r}; give another name="
-            )
+            raise TopologyError(f"{site}: there is already an internal topic named {topic.name!r}; give another name=")
         self._repartition_topics[topic.name] = topic
 
     def topology(self) -> Topology:

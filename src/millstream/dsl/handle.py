@@ -33,6 +33,10 @@ class Handle:
         """Add a node; the place behind it."""
         return replace(self, node=self.builder.add(node), **changes)
 
+    def at(self, node: str) -> Handle:
+        """Another place with the same serdes."""
+        return replace(self, node=node, store=None, key_changed=False)
+
     def repartitioned(
         self,
         given: str | None,
@@ -43,7 +47,7 @@ class Handle:
         null_keys: bool = False,
     ) -> Handle:
         """The place behind an internal topic with the name that the user gave, or else a generated one."""
-        topic = RepartitionTopic(given or generated, partitions, null_keys)
+        topic = RepartitionTopic(f"{given or generated}-repartition", partitions, null_keys)
         source = self.builder.repartition(self.node, topic, (self.key, self.value), site, named=given is not None)
         return replace(self, node=source, key_changed=False)
 

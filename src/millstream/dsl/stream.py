@@ -13,15 +13,19 @@ from typing import Any, Generic, TypeVar, overload
 from millstream.dsl import steps, tables
 from millstream.dsl.aggregates import DeclaredAggregate
 from millstream.dsl.aggregation import Kept, Materialized, aggregated, declared, folded
+from millstream.dsl.branches import Splitting, branched
+from millstream.dsl.foreign_key import foreign_key_joined
 from millstream.dsl.grouping import grouped
 from millstream.dsl.handle import Handle, value_serde
 from millstream.dsl.joins import global_joined, table_joined
+from millstream.dsl.stream_joins import StreamJoining, streams_joined
 from millstream.duration import Duration
 from millstream.errors import TopologyError
 from millstream.plan.aggregation import Counted, Reduced
 from millstream.plan.function import user_function
 from millstream.plan.nodes import Emit, StoreSpec, ToStream
 from millstream.plan.site import call_site
+from millstream.plan.stream_joins import JoinWindow
 from millstream.plan.tables import JoinKind
 from millstream.plan.windows import TimeWindows
 from millstream.serde import INT64, Windowed
@@ -128,6 +132,30 @@ class Stream(Generic[K, V]):
         """The records of both streams; nothing is said about the order between them."""
         return Stream(steps.merged(self.handle, other.handle, name))
 
+    def split(self, *, name: str | None = None) -> SplitStream[K, V]:
+        """Split by predicates: each record goes into the first branch whose predicate holds (rule O2).
+
+        `name` stands in front of the branches' names.
+
+        >>> import millstream as ms
+        >>> numbers = ms.App("numbers").stream("numbers", value=int)
+        >>> parts = numbers.split().branch(lambda n: n < 0, name="negative").default_branch(name="rest")
+        >>> parts["negative"].to("negative")
+        >>> sorted(parts)
+        ['negative', 'rest']
+        """
+        return SplitStream(Splitting(self.handle, name))
+
+    def branches(self, *predicates: Callable[..., object]) -> tuple[Stream[K, V], ...]:
+        """A stream for each predicate, with the records for which it is the first to hold, and one with the rest.
+
+        >>> import millstream as ms
+        >>> numbers = ms.App("numbers").stream("numbers", value=int)
+        >>> negative, zero, positive = numbers.branches(lambda n: n < 0, lambda n: n == 0)
+        >>> positive.to("positive")
+        """
+        return tuple(Stream(handle) for handle in branched(self.handle, predicates))
+
     def process(
         self,
         supplier: Callable[[], Any],
@@ -171,6 +199,28 @@ class Stream(Generic[K, V]):
     @overload
     def join(
         self,
+        other: Stream[K, W],
+        value: Callable[[V, W], V2],
+        *,
+        window: JoinWindow,
+        result: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    @overload
+    def join(
+        self,
+        other: Stream[K, W],
+        value: Callable[[K, V, W], V2],
+        *,
+        window: JoinWindow,
+        result: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    @overload
+    def join(
+        self,
         other: Table[K, W],
         value: Callable[[V, W], V2],
         *,
@@ -200,22 +250,56 @@ class Stream(Generic[K, V]):
     ) -> Stream[K, V2]: ...
     def join(
         self,
-        other: Table[Any, W] | GlobalTable[Any, W],
+        other: Stream[Any, W] | Table[Any, W] | GlobalTable[Any, W],
         value: Callable[..., Any],
         *,
         key: Callable[..., Any] | None = None,
+        window: JoinWindow | None = None,
         result: Any = None,
         grace: Duration | None = None,
+        store: str | None = None,
         name: str | None = None,
     ) -> Stream[K, Any]:
-        """Each record with the row that the table holds for it at that moment; without a row, nothing (rule J14).
+        """Each record with the row that a table holds for it at that moment; without a row, nothing (rule J14). With
+        another stream: each record with every record of the same key within the `window` (rule J4).
 
         `value` makes the new value of (value, row), or of (key, value, row). With a global table `key` names the row to
         look up (rule J15). With a versioned table, `grace` lets records wait until the stream is that much
-        further, so that rows of their time that come late are met (rule J17).
+        further, so that rows of their time that come late are met (rule J17). `store` names the stores of a join of two
+        streams.
+
+        >>> import millstream as ms
+        >>> app = ms.App("shop")
+        >>> orders, payments = app.stream("orders", value=int), app.stream("payments", value=int)
+        >>> paid = orders.join(payments, lambda due, sum: sum >= due, window=ms.join_window("1h", grace="5m"))
+        >>> paid.to("paid")
         """
+        if isinstance(other, Stream) or window is not None:
+            return self._stream_join(other, StreamJoining("inner", window, value, result, store, name), key, grace)
         return self._join(other, (value, key), (result, grace, name), left=False)
 
+    @overload
+    def left_join(
+        self,
+        other: Stream[K, W],
+        value: Callable[[V, W | None], V2],
+        *,
+        window: JoinWindow,
+        result: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    @overload
+    def left_join(
+        self,
+        other: Stream[K, W],
+        value: Callable[[K, V, W | None], V2],
+        *,
+        window: JoinWindow,
+        result: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
     @overload
     def left_join(
         self,
@@ -238,16 +322,70 @@ class Stream(Generic[K, V]):
     ) -> Stream[K, V2]: ...
     def left_join(
         self,
-        other: Table[Any, W] | GlobalTable[Any, W],
+        other: Stream[Any, W] | Table[Any, W] | GlobalTable[Any, W],
         value: Callable[..., Any],
         *,
         key: Callable[..., Any] | None = None,
+        window: JoinWindow | None = None,
         result: Any = None,
         grace: Duration | None = None,
+        store: str | None = None,
         name: str | None = None,
     ) -> Stream[K, Any]:
-        """As `join`, but a record without a row is joined with None."""
+        """As `join`, but a record without a row is joined with None; one without a partner in the other stream too,
+        when its window and grace are over (rules J5, J8).
+        """
+        if isinstance(other, Stream) or window is not None:
+            return self._stream_join(other, StreamJoining("left", window, value, result, store, name), key, grace)
         return self._join(other, (value, key), (result, grace, name), left=True)
+
+    @overload
+    def outer_join(
+        self,
+        other: Stream[K, W],
+        value: Callable[[V | None, W | None], V2],
+        *,
+        window: JoinWindow,
+        result: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    @overload
+    def outer_join(
+        self,
+        other: Stream[K, W],
+        value: Callable[[K, V | None, W | None], V2],
+        *,
+        window: JoinWindow,
+        result: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    def outer_join(
+        self,
+        other: Stream[Any, W],
+        value: Callable[..., Any],
+        *,
+        window: JoinWindow | None = None,
+        result: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Stream[K, Any]:
+        """As `left_join` of two streams, and the other stream's records without a partner go on with None as well."""
+        return self._stream_join(other, StreamJoining("outer", window, value, result, store, name))
+
+    def _stream_join(
+        self, other: Any, how: StreamJoining, key: object = None, grace: Duration | None = None
+    ) -> Stream[K, Any]:
+        site = call_site("join" if how.kind == "inner" else f"{how.kind}_join")
+        if not isinstance(other, Stream):
+            raise TopologyError(f"{site}: a window is for a join with another stream, got {type(other).__name__}")
+        if key is not None or grace is not None:
+            raise TopologyError(
+                f"{site}: streams are joined on their own keys (use select_key), and the grace stands in the window: "
+                "ms.join_window('5s', grace='1s')"
+            )
+        return Stream(streams_joined(self.handle, other.handle, how))
 
     def _join(
         self,
@@ -296,6 +434,38 @@ class Stream(Generic[K, V]):
         site = call_site("repartition")
         generated = "" if name else self.handle.builder.name("KSTREAM-REPARTITION")
         return Stream(self.handle.repartitioned(name, site, generated=generated, partitions=partitions))
+
+
+class SplitStream(Generic[K, V]):
+    """A stream being split: `BranchedKStream`. `default_branch` or `no_default` end it, with the branches by name.
+
+    A branch without a name has its number, from "1" on; the default one is "0".
+    """
+
+    def __init__(self, splitting: Splitting) -> None:
+        self._splitting = splitting
+
+    @overload
+    def branch(self, predicate: Callable[[V], object], *, name: str | None = None) -> SplitStream[K, V]: ...
+    @overload
+    def branch(self, predicate: Callable[[K, V], object], *, name: str | None = None) -> SplitStream[K, V]: ...
+    def branch(self, predicate: Callable[..., object], *, name: str | None = None) -> SplitStream[K, V]:
+        """The records for which this predicate is the first to hold."""
+        self._splitting.branch(predicate, name)
+        return self
+
+    def default_branch(self, *, name: str | None = None) -> dict[str, Stream[K, V]]:
+        """The records for which no predicate holds, and all branches."""
+        self._splitting.default(name)
+        return self._branches()
+
+    def no_default(self) -> dict[str, Stream[K, V]]:
+        """All branches; records for which no predicate holds go nowhere."""
+        self._splitting.no_default()
+        return self._branches()
+
+    def _branches(self) -> dict[str, Stream[K, V]]:
+        return {name: Stream(handle) for name, handle in self._splitting.branches.items()}
 
 
 class GroupedStream(Generic[K, V]):
@@ -453,29 +623,52 @@ class Table(Generic[K, V]):
         store: str | None = None,
         name: str | None = None,
     ) -> Table[K, V2]: ...
+    @overload
     def join(
         self,
-        other: Table[K, Any],
+        other: Table[Any, W],
+        value: Callable[[V, W], V2],
+        *,
+        foreign_key: Callable[[V], Any] | Callable[[K, V], Any],
+        result: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Table[K, V2]: ...
+    def join(
+        self,
+        other: Table[Any, Any],
         value: Callable[..., Any],
         *,
+        foreign_key: Callable[..., Any] | None = None,
         result: Any = None,
         store: str | None = None,
         name: str | None = None,
     ) -> Table[K, Any]:
-        """Rows of both tables with the same key; a row that has no other side is deleted (rule J19)."""
-        return self._joined("inner", other, value, result, Materialized(store, name, None))
+        """Rows of both tables with the same key; a row that has no other side is deleted (rule J19).
+
+        With `foreign_key`, a function of this table's value, or of (key, value), that names the other's row, the tables
+        may be partitioned differently: requests and answers go through two internal topics (rules J27-J38).
+        """
+        how = Materialized(store, name, None)
+        if foreign_key is not None:
+            return self._joined_by(other, (foreign_key, value), result, how, keeps_left=False)
+        return self._joined("inner", other, value, result, how)
 
     def left_join(
         self,
-        other: Table[K, W],
+        other: Table[Any, W],
         value: Callable[[V, W | None], V2],
         *,
+        foreign_key: Callable[[V], Any] | Callable[[K, V], Any] | None = None,
         result: Any = None,
         store: str | None = None,
         name: str | None = None,
     ) -> Table[K, V2]:
-        """Every row of this table, with the other's of the same key or None (rules J20, J21)."""
-        return self._joined("left", other, value, result, Materialized(store, name, None))
+        """Every row of this table, with the other's of the same key, or of the `foreign_key`, or None (J20, J21)."""
+        how = Materialized(store, name, None)
+        if foreign_key is not None:
+            return self._joined_by(other, (foreign_key, value), result, how, keeps_left=True)
+        return self._joined("left", other, value, result, how)
 
     def outer_join(
         self,
@@ -488,6 +681,20 @@ class Table(Generic[K, V]):
     ) -> Table[K, V2]:
         """Every row of both tables, with None where one side has none (rule J22)."""
         return self._joined("outer", other, value, result, Materialized(store, name, None))
+
+    def _joined_by(
+        self,
+        other: Table[Any, Any],
+        functions: tuple[Callable[..., Any], Callable[..., Any]],
+        result: Any,
+        how: Materialized,
+        *,
+        keeps_left: bool,
+    ) -> Table[K, Any]:
+        if not isinstance(other, Table):
+            site = call_site("left_join" if keeps_left else "join")
+            raise TopologyError(f"{site}: expected a table, got {type(other).__name__}")
+        return Table(foreign_key_joined(self.handle, other.handle, functions, result, how, keeps_left=keeps_left))
 
     def _joined(
         self, kind: JoinKind, other: Table[K, Any], value: Callable[..., Any], result: Any, how: Materialized

@@ -115,7 +115,7 @@ def balanced(group: Selected, balance: Balance, how: Materialized, site: CallSit
     kind = "REDUCE" if site.operator == "reduce" else "AGGREGATE"
     store = how.store or builder.name("KTABLE-AGGREGATE-STATE-STORE")
     sink, source = builder.name("KSTREAM-SINK"), builder.name("KSTREAM-SOURCE")
-    topic = RepartitionTopic(group.name or store, None)
+    topic = RepartitionTopic(f"{group.name or store}-repartition")
     builder.add_repartition_topic(topic, site)
     changes = ChangeSerde(handle.value)
     builder.add(

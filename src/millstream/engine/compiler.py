@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from millstream.engine import joins, processors, stateless, table_groups, table_joins, tables
+from millstream.engine import (
+    branches,
+    foreign_key,
+    joins,
+    processors,
+    stateless,
+    stream_joins,
+    table_groups,
+    table_joins,
+    tables,
+)
 from millstream.engine.aggregate import aggregate
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.engine.sink import sink
+from millstream.plan.branches import Branch, Split
+from millstream.plan.foreign_key import Answer, AnswerAll, AnswerSink, Register, Resolve, Subscribe
 from millstream.plan.nodes import (
     Aggregate,
     Filter,
@@ -30,6 +42,7 @@ from millstream.plan.nodes import (
     TableSource,
     ToStream,
 )
+from millstream.plan.stream_joins import JoinRow, StreamJoin
 from millstream.plan.tables import (
     TableAggregate,
     TableFilter,
@@ -44,19 +57,29 @@ NodeCompiler = Callable[[Any, Downstream, Parts], NodeFunction]
 
 COMPILERS: Mapping[type[Node], NodeCompiler] = {
     Aggregate: aggregate,
+    Answer: foreign_key.answer,
+    AnswerAll: foreign_key.answer_all,
+    AnswerSink: foreign_key.answer_sink,
+    Branch: branches.branch,
     Filter: stateless.filter_node,
     FlatMap: stateless.flat_map,
     FlatMapValues: stateless.flat_map_values,
     GlobalJoin: joins.global_join,
+    JoinRow: stream_joins.join_row,
     KeyPresent: stateless.key_present,
     Map: stateless.map_node,
     MapValues: stateless.map_values,
     Merge: stateless.merge,
     Peek: stateless.peek,
     Process: processors.process,
+    Register: foreign_key.register,
+    Resolve: foreign_key.resolve,
     SelectKey: stateless.select_key,
     Sink: sink,
     Source: lambda _node, downstream, _parts: downstream.forward,
+    Split: branches.split,
+    StreamJoin: stream_joins.stream_join,
+    Subscribe: foreign_key.subscribe,
     TableAggregate: table_groups.table_aggregate,
     TableFilter: tables.table_filter,
     TableJoin: joins.table_join,

@@ -8,18 +8,19 @@ from typing import Any, TypeAlias
 
 from millstream.engine.outbox import PartitionBuffer, TopicBuffer
 from millstream.engine.parts import Downstream, NodeFunction, Parts
-from millstream.plan.internal import repartition_topic
+from millstream.plan.internal import internal_topic
 from millstream.plan.nodes import Sink
-from millstream.serde import Serde, TimeWindowedSerde, Windowed
+from millstream.serde import Serde, SessionWindowedSerde, TimeWindowedSerde, Windowed
 
 REMEMBERED_KEYS = 100_000
 
 Address: TypeAlias = tuple[bytes | None, PartitionBuffer]
 _START = Struct(">q")
+_END_START = Struct(">qq")
 
 
 def sink(node: Sink, _downstream: Downstream, parts: Parts) -> NodeFunction:
-    topic = repartition_topic(parts.app_id, node.topic) if node.internal else node.topic
+    topic = internal_topic(parts.app_id, node.topic) if node.internal else node.topic
     buffer = parts.outbox.topic(topic)
     address_of, encode_value = _addressing(node.key, buffer), node.value.encode
     context, failures = parts.context, parts.failures
@@ -62,13 +63,20 @@ class Addresses(dict[Any, Address]):
 
 def _addressing(serde: Serde[Any], buffer: TopicBuffer) -> Callable[[Any], Address]:
     """From a key to its bytes and its partition; a windowed key lies where its inner key does (rule F14)."""
-    inner = serde.inner if isinstance(serde, TimeWindowedSerde) else serde
+    inner = serde.inner if isinstance(serde, TimeWindowedSerde | SessionWindowedSerde) else serde
     addresses = Addresses(inner.encode, buffer.route)
     find = addresses.__getitem__ if inner.cacheable else addresses.of
-    pack = _START.pack
+    pack, pack_session = _START.pack, _END_START.pack
 
     def windowed(key: Windowed[Any]) -> Address:
         data, rows = find(key.key)
         return data + pack(key.window.start), rows  # type: ignore[operator]  # an inner key is never null
 
+    def session(key: Windowed[Any]) -> Address:
+        data, rows = find(key.key)
+        start, end = key.window
+        return data + pack_session(end, start), rows  # type: ignore[operator]
+
+    if isinstance(serde, SessionWindowedSerde):
+        return session
     return windowed if isinstance(serde, TimeWindowedSerde) else find

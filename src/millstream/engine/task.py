@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +11,7 @@ from millstream.engine.context import TaskContext
 from millstream.engine.failures import Failures
 from millstream.engine.global_tables import GlobalTables
 from millstream.engine.inputs import PartitionInput, Run, TaskInputs
+from millstream.engine.metadata import read_metadata, written_metadata
 from millstream.engine.metrics import TaskMetrics
 from millstream.engine.outbox import Outbox
 from millstream.engine.parts import NodeFunction, Parts
@@ -22,11 +21,9 @@ from millstream.engine.settings import EngineSettings
 from millstream.engine.stores import Rows, open_store
 from millstream.errors import MillstreamError, SerializationError, StateError
 from millstream.model import Batch, OutBatch, TopicPartition
-from millstream.plan.internal import TaskId, TaskSpec, repartition_topic
+from millstream.plan.internal import TaskId, TaskSpec, internal_topic
 from millstream.plan.nodes import Source
 from millstream.plan.topology import SubTopology
-
-_METADATA = struct.Struct(">bq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +59,7 @@ class Task:
             self._stores,
             wiring.global_tables.read_only(),
             {node.name: node for node in sub.nodes},
+            wiring.settings,
         )
         self._functions = compile_nodes(sub, self._parts)
         self._tracked = any(node.needs_place for node in sub.nodes)
@@ -90,9 +88,11 @@ class Task:
             ) from error
 
     def resume(self, metadata: Mapping[TopicPartition, str]) -> None:
-        """Partition times from the metadata of the committed offsets (rules T1, F15); unreadable ones count as none."""
+        """Partition times, and the last close times of windows, from the metadata of the committed offsets (F15)."""
         for partition, text in metadata.items():
-            self._inputs.by_partition[partition].partition_time = _partition_time(text)
+            self._inputs.by_partition[partition].partition_time, closed = read_metadata(text)
+            for store, time in closed.items():
+                self._parts.close_times[store] = max(time, self._parts.close_times.get(store, time))
         times = [item.partition_time for item in self._inputs.by_partition.values()]
         self._context.stream_time = max([self._context.stream_time, *times])
 
@@ -216,7 +216,7 @@ class Task:
     def positions(self) -> dict[TopicPartition, tuple[int, str]]:
         """The offset of each input's first unprocessed record, and the metadata to commit with it (rules X4, F15)."""
         return {
-            item.partition: (item.next_offset, _metadata(item.partition_time))
+            item.partition: (item.next_offset, written_metadata(item.partition_time, self._parts.close_times))
             for item in self._inputs.by_partition.values()
             if item.next_offset is not None
         }
@@ -261,19 +261,7 @@ def compile_task(sub: SubTopology, spec: TaskSpec, wiring: Wiring) -> Task:
 
 def _sources_by_topic(sub: SubTopology, app_id: str) -> dict[str, Source]:
     return {
-        repartition_topic(app_id, topic) if source.internal else topic: source
+        internal_topic(app_id, topic) if source.internal else topic: source
         for source in sub.sources
         for topic in source.topics
     }
-
-
-def _metadata(partition_time: int) -> str:
-    return base64.b64encode(b"\x02" + struct.pack(">q", partition_time)).decode()
-
-
-def _partition_time(text: str) -> int:
-    try:
-        version, time = _METADATA.unpack(base64.b64decode(text)[: _METADATA.size])
-    except (ValueError, struct.error):
-        return -1
-    return int(time) if version in (1, 2) else -1

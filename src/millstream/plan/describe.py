@@ -41,17 +41,12 @@ def _sub_topology(sub: SubTopology) -> Iterable[str]:
 
 def _title(node: Node) -> str:
     match node:
-        case Source(topics=topics, internal=internal):
-            shown = ", ".join(_shown(topic, internal=internal) for topic in topics)
-            return f"Source: {node.name} (topics: [{shown}])"
-        case Sink(topic=topic, internal=internal):
-            return f"Sink: {node.name} (topic: {_shown(topic, internal=internal)})"
+        case Source(topics=topics):
+            return f"Source: {node.name} (topics: [{', '.join(topics)}])"
+        case Sink(topic=topic):
+            return f"Sink: {node.name} (topic: {topic})"
         case _:
             return f"Processor: {node.name} (stores: [{', '.join(sorted(node.store_names))}])"
-
-
-def _shown(topic: str, *, internal: bool) -> str:
-    return f"{topic}-repartition" if internal else topic
 
 
 def _global_table(table: GlobalTable) -> Iterable[str]:

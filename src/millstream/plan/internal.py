@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 from millstream.errors import TopologyError
 from millstream.model import TopicPartition
 from millstream.plan.nodes import Node, Source, StoreSpec
 from millstream.plan.topology import SubTopology, Topology
+from millstream.plan.windows import FOREVER
 
 _TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
@@ -67,8 +69,8 @@ def is_topic_name(name: str) -> bool:
     return bool(_TOPIC_NAME.fullmatch(name)) and name not in (".", "..")
 
 
-def repartition_topic(app_id: str, name: str) -> str:
-    return f"{app_id}-{name}-repartition"
+def internal_topic(app_id: str, name: str) -> str:
+    return f"{app_id}-{name}"
 
 
 def changelog_topic(app_id: str, store: str) -> str:
@@ -80,9 +82,11 @@ def changelog_config(store: StoreSpec, extra_retention_ms: int) -> dict[str, str
     config = {"cleanup.policy": "compact", "message.timestamp.type": "CreateTime"}
     if store.kind == "versioned":
         config["min.compaction.lag.ms"] = str(store.history_ms + extra_retention_ms)
-    if store.kind == "window":
-        retention = store.retention_ms + extra_retention_ms
+    if store.kind in ("window", "session"):
+        retention = min(store.retention_ms + extra_retention_ms, FOREVER)
         config |= {"cleanup.policy": "compact,delete", "retention.ms": str(retention)}
+    elif store.kind == "join-window":
+        config |= {"cleanup.policy": "delete", "retention.ms": str(store.retention_ms + extra_retention_ms)}
     return config
 
 
@@ -95,7 +99,7 @@ def internal_topics(
     where topics that are joined have different counts.
     """
     known = _partition_counts(topology, counts)
-    names = {name: repartition_topic(app_id, name) for name in topology.repartition_topics}
+    names = {name: internal_topic(app_id, name) for name in topology.repartition_topics}
     topics = [InternalTopic(names[name], known[name], REPARTITION_CONFIG) for name in names]
     tasks: list[TaskSpec] = []
     for sub in topology.subtopologies:
@@ -169,6 +173,7 @@ def _copartitioned(sub: SubTopology) -> list[tuple[Node, frozenset[str]]]:
     """For each join, the source topics that meet in it."""
     by_name = {node.name: node for node in sub.nodes}
 
+    @cache  # joins of joins share what is above them
     def topics_above(name: str) -> frozenset[str]:
         node = by_name[name]
         own = frozenset(node.topics) if isinstance(node, Source) else frozenset()

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from millstream.plan.aggregation import Aggregation
 from millstream.plan.function import UserFunction
 from millstream.plan.site import CallSite
-from millstream.plan.windows import TimeWindows
+from millstream.plan.windows import Windows
 from millstream.serde import Serde
 
 Emit: TypeAlias = Literal["every", "latest"]
@@ -17,6 +17,19 @@ Extractor: TypeAlias = Callable[[Any, Any, int, int], int]  # key, value, record
 
 
 # --- stores and topics
+
+
+StoreKind: TypeAlias = Literal[
+    "keyvalue",
+    "window",
+    "session",
+    "suppress",
+    "versioned",
+    "join-buffer",
+    "subscriptions",
+    "join-window",
+    "join-parked",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +41,22 @@ class StoreSpec:
     """
 
     name: str
-    kind: Literal["keyvalue", "window", "versioned", "join-buffer"]
+    kind: StoreKind
     key: Serde[Any]
     value: Serde[Any]
     timestamped: bool = True
     window_ms: int = 0
     retention_ms: int = 0
     history_ms: int = 0
+    by_key: bool = False  # a window store in which a key's windows are looked for by a span of starts
+    shows_ms: int = 0  # how much longer than the retention Kafka's store of this kind shows a window (rule W20)
 
 
 @dataclass(frozen=True, slots=True)
 class RepartitionTopic:
-    """An internal topic; `partitions` None means: as many as the topics that are written into it have (rule O7).
+    """An internal topic, with its name as in `<app>-<name>`: one that ends in -repartition, or in -topic (rule N2).
+
+    `partitions` None means: as many as the topics that are written into it have (rule O7).
 
     Records without a key are dropped before it unless it takes `null_keys` (rule O6).
     """
@@ -199,7 +216,8 @@ class Aggregate(TableNode):
     """A group's aggregate, kept in its store; windowed when `windows` is given."""
 
     aggregation: Aggregation
-    windows: TimeWindows | None
+    windows: Windows | None
+    on_close: bool = False  # each window once, when no record can change it any more (rule E7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

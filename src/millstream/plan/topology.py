@@ -39,7 +39,7 @@ class Topology:
     nodes: tuple[Node, ...]
     stores: tuple[StoreSpec, ...]
     global_tables: tuple[GlobalTable, ...]
-    repartition_topics: Mapping[str, RepartitionTopic]  # by name without the application's prefix
+    repartition_topics: Mapping[str, RepartitionTopic]  # by name, without the application's prefix
 
     def subtopology(self, index: int) -> SubTopology:
         """The sub-topology with that number; numbers of global tables have none."""

@@ -13,7 +13,7 @@ from millstream.engine.stores import Rows
 from millstream.engine.task import Task
 from millstream.errors import MillstreamError
 from millstream.model import Batch, Headers, OutBatch, TopicPartition
-from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, repartition_topic
+from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, internal_topic
 from millstream.plan.nodes import Sink, Source
 from millstream.plan.topology import Topology, as_one
 from millstream.serde import serde_for
@@ -59,12 +59,12 @@ class TestDriver:
         self._settings = settings or EngineSettings()
         sub = as_one(topology)
         self._inputs = tuple(
-            repartition_topic(app_id, topic) if source.internal else topic
+            internal_topic(app_id, topic) if source.internal else topic
             for source in sub.sources
             for topic in source.topics
         )
         self._sources: dict[str, Source] = {topic: source for source in sub.sources for topic in source.topics}
-        outputs = [repartition_topic(app_id, sink.topic) if sink.internal else sink.topic for sink in sub.sinks]
+        outputs = [internal_topic(app_id, sink.topic) if sink.internal else sink.topic for sink in sub.sinks]
         if self._settings.dead_letters is not None:
             outputs.append(self._settings.dead_letters)
         self._sinks: dict[str, Sink] = {sink.topic: sink for sink in sub.sinks}
