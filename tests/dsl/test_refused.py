@@ -165,12 +165,12 @@ WRONG: dict[str, tuple[Wrong, str]] = {
     ),
     "a repartition's bad name": (
         lambda app, s: s.group_by("cdn", name="a b").count(),
-        r"count at .*: 'a b' cannot name a topic; use up to 200",
+        r"count at .*: 'a b-repartition' cannot name a topic; use up to 200",
     ),
     "no partitions": (lambda app, s: s.repartition(name="r", partitions=0), r"repartition at .*: partitions must be 1"),
     "two repartitions of one name": (
         lambda app, s: (s.repartition(name="r"), s.repartition(name="r")),
-        r"repartition at .*: there is already a repartition topic named 'r'; give another name=",
+        r"repartition at .*: there is already an internal topic named 'r-repartition'; give another name=",
     ),
     "two nodes of one name": (
         lambda app, s: (s.filter(lambda v: v, name="f"), s.filter(lambda v: v, name="f")),

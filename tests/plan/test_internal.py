@@ -57,7 +57,7 @@ def test_a_repartition_topic_takes_the_count_of_a_topic_that_it_is_joined_with()
 def test_an_explicit_count_that_differs_is_refused() -> None:  # O8
     app = every()
     app.stream("a").repartition(name="r", partitions=3).join(app.table("t"), lambda v, row: v).to("out")
-    with pytest.raises(TopologyError, match="r has 3, t has 5"):
+    with pytest.raises(TopologyError, match="r-repartition has 3, t has 5"):
         resolved(app, a=2, t=5)
 
 
@@ -78,7 +78,7 @@ def test_joined_repartition_topics_take_the_explicit_count_or_the_largest(  # O8
 
 
 def test_explicit_counts_of_joined_repartition_topics_must_agree() -> None:  # O8
-    with pytest.raises(TopologyError, match="left has 2, right has 3"):
+    with pytest.raises(TopologyError, match="left-repartition has 2, right-repartition has 3"):
         resolved(joined_aggregates(2, 3), a=1, b=1)
 
 
