@@ -9,7 +9,7 @@ from typing import NamedTuple
 from millstream.dsl.program import Program
 from millstream.engine import EngineSettings, GlobalTables, Outbox, Task, Wiring, compile_task
 from millstream.model import Batch, Headers, OutBatch, TopicPartition
-from millstream.plan.internal import Resolved, TaskSpec, internal_topics, internal_topic
+from millstream.plan.internal import Resolved, TaskSpec, internal_topic, internal_topics
 from millstream.plan.topology import Topology
 
 APP = "app"
