@@ -22,7 +22,7 @@ CLOSE_LIMIT_S = 2
 class LibrdkafkaProducer:
     """Sends rows to their partitions.
 
-    A timestamp of 0 is sent as 1, because librdkafka takes 0 for "now" and knows no other way to say it.
+    A timestamp of 0 is sent as 1, because librdkafka takes 0 for "now"; one that is not set (-1) is sent as that.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -40,7 +40,7 @@ class LibrdkafkaProducer:
         taken = 0
         try:
             for value, key, timestamp, header in zip(batch.values, batch.keys, batch.timestamps, headers, strict=False):
-                send(topic, value, key, partition, None, None, timestamp or 1, header)
+                send(topic, value, key, partition, None, None, timestamp if timestamp > 0 else timestamp + 1, header)
                 taken += 1
         except BufferError:
             pass
