@@ -28,7 +28,7 @@ class Core:
     def __init__(self, data: Path | None = None) -> None:
         ids = iter(range(1, 1_000_000))
         self.now_ms = 1_000_000.0
-        self.broker = Broker(data, lambda: uuid.UUID(int=next(ids)), self.now_ms)
+        self.broker = Broker(data, lambda: uuid.UUID(int=next(ids)), lambda: int(self.now_ms), self.now_ms)
 
     def send(self, key: int, version: int, message: Any, client_id: str = "client") -> Waiting:
         """Answers come as kio's entities of that version."""

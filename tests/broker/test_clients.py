@@ -173,13 +173,6 @@ def test_offsets_out_of_range_are_told(broker: EmbeddedBroker, topic: str) -> No
     reader.close()
 
 
-def test_transactions_are_refused_at_once(broker: EmbeddedBroker) -> None:
-    producer = Producer({"bootstrap.servers": broker.bootstrap, "transactional.id": "t", "log_level": 0})
-    with pytest.raises(KafkaException) as raised:
-        producer.init_transactions(PATIENCE_S)
-    assert raised.value.args[0].code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-
-
 def test_too_large_records_are_refused(broker: EmbeddedBroker, admin: AdminClient, name: str) -> None:
     results(admin.create_topics([NewTopic(name, 1, 1, config={"max.message.bytes": "500"})]))
     producer = Producer({"bootstrap.servers": broker.bootstrap})

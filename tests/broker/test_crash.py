@@ -1,11 +1,15 @@
-"""kill -9: every acknowledged record is there exactly once, and so are commits, topics, members and producer ids."""
+"""kill -9: every acknowledged record is there exactly once, and so are commits, topics, members and producer ids.
+
+Of transactions, the committed ones are there as a whole and the others not at all.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from millstream.broker import EmbeddedBroker
@@ -92,3 +96,69 @@ def test_commits_topics_and_members_are_there(tmp_path: Path) -> None:
         assert len(member.assignment()) == 2
         member.close()
         assert len(admin.list_topics("t", PATIENCE_S).topics["t"].partitions) == 2
+
+
+def test_transactions_are_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    """The broker dies while a transaction is written and while it is committed; the producer only tries again."""
+    committed: list[bytes] = []
+    with EmbeddedBroker.private(tmp_path) as broker, ThreadPoolExecutor(1) as aside:
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap, **QUIET})
+        admin.create_topics([NewTopic("t", PARTITIONS, 1)])["t"].result(PATIENCE_S)
+        producer = Producer(
+            {"bootstrap.servers": broker.bootstrap, "transactional.id": "tx", "batch.num.messages": 10, **QUIET}
+        )
+        producer.init_transactions(PATIENCE_S)
+        for number in range(8):
+            values = [b"%d-%d" % (number, index) for index in range(60)]
+            producer.begin_transaction()
+            for index, value in enumerate(values):
+                producer.produce("t", value, partition=index % PARTITIONS)
+            if number == 1:
+                producer.poll(0)
+                broker.kill()
+                broker.restart()
+            end = aside.submit(finish, producer, commit=number % 3 != 2)
+            if number in {4, 5}:
+                broker.kill()
+                broker.restart()
+            if end.result(2 * PATIENCE_S):
+                committed += values
+        assert {value.split(b"-")[0] for value in committed} >= {b"0", b"3"}
+        assert read_committed(broker, len(committed)) == Counter(committed)
+
+
+def finish(producer: Producer, *, commit: bool) -> bool:
+    """Commit or abort, as often as it takes; whether it was committed."""
+    while True:
+        try:
+            if commit:
+                producer.commit_transaction(PATIENCE_S)
+            else:
+                producer.abort_transaction(PATIENCE_S)
+        except KafkaException as raised:
+            error = raised.args[0]
+            assert error.retriable() or error.txn_requires_abort(), error
+            commit = commit and not error.txn_requires_abort()
+        else:
+            return commit
+
+
+def read_committed(broker: EmbeddedBroker, count: int) -> Counter[bytes]:
+    """What a consumer of committed records finds, up to where the log ends for it."""
+    config = {"group.id": "check", "isolation.level": "read_committed", "enable.partition.eof": True}
+    reader = Consumer({"bootstrap.servers": broker.bootstrap, **config})
+    reader.assign([TopicPartition("t", partition, 0) for partition in range(PARTITIONS)])
+    found: Counter[bytes] = Counter()
+    ended: set[int] = set()
+
+    def turn() -> None:
+        message = reader.poll(0.2)
+        if message is not None and message.error():
+            ended.add(message.partition())
+        elif message is not None:
+            found[message.value()] += 1
+
+    wait_until(lambda: len(ended) == PARTITIONS, turn)
+    reader.close()
+    assert found.total() == count
+    return found

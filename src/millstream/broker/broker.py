@@ -14,6 +14,7 @@ from millstream.broker.partitions import Partitions
 from millstream.broker.producer_ids import ProducerIds
 from millstream.broker.timers import Timers
 from millstream.broker.topics.catalogue import Catalogue
+from millstream.broker.transactions.coordinator import Transactions
 
 NODE_ID = 1
 _CLUSTER_ID = "cluster-id"
@@ -39,12 +40,14 @@ class Call:
 
 
 class Broker:
-    """Topics, partitions, groups and producer ids. With `data` None everything is in memory.
+    """Topics, partitions, groups, producer ids and transactions. With `data` None everything is in memory.
 
-    `new_id` makes random ids. Raises OSError if the data folder cannot be read or written.
+    `new_id` makes random ids, `wall_ms` tells the time of day. Raises OSError if the folder cannot be read or written.
     """
 
-    def __init__(self, data: Path | None, new_id: Callable[[], UUID], now_ms: float = 0.0) -> None:
+    def __init__(
+        self, data: Path | None, new_id: Callable[[], UUID], wall_ms: Callable[[], int], now_ms: float = 0.0
+    ) -> None:
         if data is not None:
             data.mkdir(parents=True, exist_ok=True)
         self.timers = Timers()
@@ -58,9 +61,15 @@ class Broker:
         self.producer_ids = ProducerIds(self.metadata)
         self.coordinator = Coordinator(self._groups_journal, self.timers, lambda: str(new_id()))
         self.coordinator.restore(now_ms)
+        self._transactions_journal = Journal(data / "transactions.journal" if data else None)
+        self.transactions = Transactions(
+            self._transactions_journal, self.partitions, self.coordinator, self.producer_ids, self.timers, wall_ms
+        )
+        self.transactions.restore(now_ms)
         self.auto_create_topics = True
 
     def close(self) -> None:
         self.partitions.close()
         self.metadata.close()
         self._groups_journal.close()
+        self._transactions_journal.close()

@@ -13,6 +13,8 @@ from millstream.model import TopicPartition
 
 Watcher = Callable[[int], None]
 """Called with the number of bytes that were appended."""
+DELETED = 1 << 62
+"""Told instead of a number of bytes when the partition is gone: enough for whoever waits."""
 
 
 class Partition:
@@ -49,6 +51,9 @@ class Partitions:
     def get(self, topic: str, partition: int) -> Partition | None:
         return self._open.get((topic, partition))
 
+    def all(self) -> list[Partition]:
+        return list(self._open.values())
+
     def add(self, topic: Topic) -> None:
         """Open the partitions of a new or grown topic that are not open yet."""
         settings = log_settings(topic.configs)
@@ -70,7 +75,7 @@ class Partitions:
         for partition in gone:
             partition.log.destroy()
         for partition in gone:
-            partition.notify(1 << 62)
+            partition.notify(DELETED)
 
     def close(self) -> None:
         for partition in self._open.values():

@@ -49,7 +49,7 @@ def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
     running = settings.users.with_name(RUNNING) if settings.users else None
     with _locked(settings.data and settings.data / "lock"), _locked(running):
         try:
-            broker = Broker(settings.data, uuid.uuid4, _now_ms())
+            broker = Broker(settings.data, uuid.uuid4, _wall_ms, _now_ms())
         except (OSError, ValueError) as error:
             raise BrokerStartError(f"The data folder {settings.data} cannot be used: {error}") from error
         gc.freeze()  # what start-up made stays for good: collections need not look through it again
@@ -93,9 +93,7 @@ class _Server:
 
     def _handle(self, request: Request, connection: Connection, reply: Callable[[Any], None]) -> None:
         host, port = connection.local_address
-        call = Call(
-            request.version, request.client_id, connection.peer_host, host, port, int(time.time() * 1000), _now_ms()
-        )
+        call = Call(request.version, request.client_id, connection.peer_host, host, port, _wall_ms(), _now_ms())
         HANDLERS[request.api_key](self._broker, call, request.message, reply)
         self._set_alarm()
 
@@ -146,6 +144,11 @@ class _Server:
 def _now_ms() -> float:
     """The event loop's own clock, in milliseconds."""
     return time.monotonic() * 1000
+
+
+def _wall_ms() -> int:
+    """The time of day, as record timestamps tell it."""
+    return int(time.time() * 1000)
 
 
 def _listen_problem(settings: ServerSettings, error: OSError) -> str:

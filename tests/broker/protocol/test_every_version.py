@@ -125,32 +125,18 @@ def test_unknown_api_versions_version_is_answered_in_version_0(core: Core) -> No
     assert read_request(unknown).message is None
 
 
-def test_produce_is_advertised_from_0_and_transactions_are_not() -> None:
+def test_produce_is_advertised_from_0() -> None:
     answer = Core().ask(apis.API_VERSIONS, 3, filled(request_type(apis.API_VERSIONS, 3)))
     ranges = {api.api_key: (api.min_version, api.max_version) for api in answer.api_keys}
     assert ranges[apis.PRODUCE] == (0, 11)
     assert ranges[apis.FETCH] == (4, 12)
-    assert not {apis.ADD_PARTITIONS_TO_TXN, apis.END_TXN, apis.TXN_OFFSET_COMMIT} & set(ranges)
+    assert ranges[apis.END_TXN] == (0, 3)
 
 
 @pytest.mark.parametrize("raw", [b"", b"abc", bytes.fromhex("7fff0000000000010000"), bytes.fromhex("0003006300000001")])
 def test_what_cannot_be_served_is_told(raw: bytes) -> None:
     with pytest.raises(UnreadableRequestError):
         read_request(raw)
-
-
-def test_transactional_requests_are_refused_in_words(core: Core) -> None:
-    init = filled(request_type(apis.INIT_PRODUCER_ID, 4))
-    refused = type(init)(
-        transactional_id="tx",
-        transaction_timeout=SECOND,
-        producer_id=init.producer_id,
-        producer_epoch=init.producer_epoch,
-    )
-    expected = ErrorCode.transactional_id_authorization_failed
-    assert core.ask(apis.INIT_PRODUCER_ID, 4, refused).error_code is expected
-    assert core.ask(apis.END_TXN, 3, filled(request_type(apis.END_TXN, 3))).error_code is expected
-    assert core.ask(apis.INIT_PRODUCER_ID, 4, init).producer_id == 0
 
 
 def test_fetch_of_many_partitions_respects_the_limits(core: Core) -> None:

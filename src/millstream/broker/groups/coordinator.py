@@ -173,6 +173,14 @@ class Coordinator:
         group.keep_alive(group.members[member_id], now_ms)
         return ErrorCode.rebalance_in_progress if group.state is State.COMPLETING else None
 
+    def transactional_commit_problem(
+        self, group_id: str, member_id: str, instance_id: str | None, generation: int, now_ms: float
+    ) -> ErrorCode | None:
+        """The same for a commit in a transaction: one that names no member is taken, as old producers send it."""
+        if generation < 0 and not member_id and instance_id is None:
+            return None
+        return self.commit_problem(group_id, member_id, instance_id, generation, now_ms)
+
     def known(self, group_id: str) -> Group:
         """The group, made if it is new (a commit without membership makes one)."""
         return self._groups.get(group_id) or self._create(group_id)

@@ -1,4 +1,4 @@
-"""What the cluster is: ApiVersions, Metadata, DescribeCluster, FindCoordinator, InitProducerId."""
+"""What the cluster is: ApiVersions, Metadata, DescribeCluster, FindCoordinator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 from kio.schema.describe_cluster.v0.request import DescribeClusterRequest
 from kio.schema.errors import ErrorCode
 from kio.schema.find_coordinator.v4.request import FindCoordinatorRequest
-from kio.schema.init_producer_id.v4.request import InitProducerIdRequest
 from kio.schema.metadata.v11.request import MetadataRequest
 
 from millstream.broker.broker import NODE_ID, Broker, Call, Reply
@@ -19,7 +18,6 @@ from millstream.broker.protocol.answers.cluster import (
     Metadata,
     Node,
     PartitionMetadata,
-    ProducerIdentity,
     ServedApi,
     ServedApis,
     TopicMetadata,
@@ -28,8 +26,6 @@ from millstream.broker.protocol.apis import API_VERSIONS, APIS
 from millstream.broker.topics.catalogue import INTERNAL_TOPICS, Topic, TopicError
 from millstream.broker.topics.names import name_problem
 
-NO_TRANSACTIONS = ErrorCode.transactional_id_authorization_failed
-"""No transactional id is allowed here: an error on which clients give up; on UNSUPPORTED_VERSION librdkafka retries."""
 DEFAULT_PARTITIONS = 1
 _GROUP_KEY, _TRANSACTION_KEY = 0, 1
 
@@ -39,7 +35,7 @@ def api_versions(broker: Broker, call: Call, message: Any, reply: Reply) -> None
     served = [
         ServedApi(api.key, api.advertised_min, api.max_version)
         for api in APIS.values()
-        if api.advertised and (message is not None or api.key == API_VERSIONS)
+        if message is not None or api.key == API_VERSIONS
     ]
     reply(ServedApis(ErrorCode.none if message is not None else ErrorCode.unsupported_version, tuple(served)))
 
@@ -63,14 +59,6 @@ def find_coordinator(broker: Broker, call: Call, message: FindCoordinatorRequest
     error = ErrorCode.none if known else ErrorCode.invalid_request
     found = tuple(Coordinator(key, error, NODE_ID, call.host, call.port) for key in message.coordinator_keys)
     reply(Coordinators(found))
-
-
-def init_producer_id(broker: Broker, call: Call, message: InitProducerIdRequest, reply: Reply) -> None:
-    """Idempotent producers get an id; transactional ones learn that this broker has no transactions."""
-    if message.transactional_id is not None:
-        reply(ProducerIdentity(NO_TRANSACTIONS))
-        return
-    reply(ProducerIdentity(ErrorCode.none, broker.producer_ids.next(), 0))
 
 
 def _node(call: Call) -> Node:

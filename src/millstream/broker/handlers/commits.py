@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from kio.schema.errors import ErrorCode
 from kio.schema.offset_commit.v8.request import OffsetCommitRequest
@@ -39,9 +41,20 @@ def offset_commit(broker: Broker, call: Call, message: OffsetCommitRequest, repl
     )
     if not message.group_id:
         problem = ErrorCode.invalid_group_id
+    offsets, results = checked_offsets(broker, message.topics, problem, call.wall_ms)
+    if offsets and not _stored(broker, message.group_id, offsets):
+        results = with_error(results, ErrorCode.kafka_storage_error)
+    reply(results)
+
+
+def checked_offsets(
+    broker: Broker, topics: Iterable[Any], problem: ErrorCode | None, now_ms: int
+) -> tuple[dict[TopicPartition, CommittedOffset], OffsetResults]:
+    """The offsets of a commit that can be taken, and the answer if they are; `problem` is one of all of them."""
     offsets: dict[TopicPartition, CommittedOffset] = {}
-    results: dict[str, list[PartitionResult]] = {}
-    for topic in message.topics:
+    answers = []
+    for topic in topics:
+        results = []
         for each in topic.partitions:
             error = problem or ErrorCode.none
             if problem is None and broker.partitions.get(topic.name, each.partition_index) is None:
@@ -50,13 +63,22 @@ def offset_commit(broker: Broker, call: Call, message: OffsetCommitRequest, repl
                 error = ErrorCode.offset_metadata_too_large
             elif problem is None:
                 offsets[TopicPartition(topic.name, each.partition_index)] = CommittedOffset(
-                    each.committed_offset, each.committed_leader_epoch, each.committed_metadata or "", call.wall_ms
+                    each.committed_offset, each.committed_leader_epoch, each.committed_metadata or "", now_ms
                 )
-            results.setdefault(topic.name, []).append(PartitionResult(each.partition_index, error))
-    if offsets and not _stored(broker, message.group_id, offsets):
-        for name, given in results.items():
-            results[name] = [PartitionResult(each.partition_index, ErrorCode.kafka_storage_error) for each in given]
-    reply(OffsetResults(tuple(TopicPartitionResults(name, tuple(each)) for name, each in results.items())))
+            results.append(PartitionResult(each.partition_index, error))
+        answers.append(TopicPartitionResults(topic.name, tuple(results)))
+    return offsets, OffsetResults(tuple(answers))
+
+
+def with_error(results: OffsetResults, error: ErrorCode) -> OffsetResults:
+    """The same error for everything that had none."""
+    topics = []
+    for topic in results.topics:
+        answers = (
+            replace(each, error_code=error) if each.error_code is ErrorCode.none else each for each in topic.partitions
+        )
+        topics.append(TopicPartitionResults(topic.name, tuple(answers)))
+    return OffsetResults(tuple(topics))
 
 
 def _stored(broker: Broker, group_id: str, offsets: Mapping[TopicPartition, CommittedOffset]) -> bool:
@@ -70,15 +92,18 @@ def _stored(broker: Broker, group_id: str, offsets: Mapping[TopicPartition, Comm
 
 
 def offset_fetch(broker: Broker, call: Call, message: OffsetFetchRequest, reply: Reply) -> None:
-    reply(FetchedOffsets(tuple(_fetched(broker, group) for group in message.groups)))
+    """With `require_stable`, offsets that a transaction may still change are told to be unstable (KIP-447)."""
+    stable = message.require_stable
+    reply(FetchedOffsets(tuple(_fetched(broker, group, require_stable=stable) for group in message.groups)))
 
 
-def _fetched(broker: Broker, asked: OffsetFetchRequestGroup) -> FetchedOffsetsGroup:
+def _fetched(broker: Broker, asked: OffsetFetchRequestGroup, *, require_stable: bool) -> FetchedOffsetsGroup:
     """Null topics are all that the group has committed; partitions without a commit have offset -1."""
+    unstable = broker.transactions.unstable(asked.group_id) if require_stable else frozenset()
     committed = broker.coordinator.offsets.of_group(asked.group_id)
     wanted: dict[str, list[int]] = {}
     if asked.topics is None:
-        for partition in sorted(committed):
+        for partition in sorted({*committed, *unstable}):
             wanted.setdefault(partition.topic, []).append(partition.partition)
     else:
         for topic in asked.topics:
@@ -88,7 +113,9 @@ def _fetched(broker: Broker, asked: OffsetFetchRequestGroup) -> FetchedOffsetsGr
         found = []
         for index in indexes:
             known = committed.get(TopicPartition(name, index))
-            if known is None:
+            if TopicPartition(name, index) in unstable:
+                found.append(FetchedOffset(index, error_code=ErrorCode.unstable_offset_commit))
+            elif known is None:
                 found.append(FetchedOffset(index))
             else:
                 found.append(FetchedOffset(index, known.offset, known.leader_epoch, known.metadata))

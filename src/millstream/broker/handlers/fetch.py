@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import itertools
 import logging
+from typing import NamedTuple
 
 from kio.schema.errors import ErrorCode
 from kio.schema.fetch.v12.request import FetchPartition, FetchRequest
 
 from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.handlers.durations import milliseconds
-from millstream.broker.partitions import Partition
+from millstream.broker.log.batch import end_of_batches
+from millstream.broker.log.partition import PartitionLog
+from millstream.broker.partitions import DELETED, Partition
 from millstream.broker.protocol.answers.data import Fetched, FetchedPartition, FetchedTopic
 from millstream.broker.timers import Timer
 
 _log = logging.getLogger(__name__)
 _keys = itertools.count()
+READ_COMMITTED = 1
 
 
 def fetch(broker: Broker, call: Call, message: FetchRequest, reply: Reply) -> None:
@@ -54,14 +58,27 @@ class WaitingFetch:
         self._watched = found.watched
         self._key = next(_keys)
         self._timer: Timer | None = None
+        self._committed_only = message.isolation_level == READ_COMMITTED
+        self._stable = self._stable_total()
 
     def wait_until(self, deadline_ms: float) -> None:
         for partition in self._watched:
             partition.watchers[self._key] = self._appended
         self._timer = self._broker.timers.at(deadline_ms, lambda now_ms: self._answer())
 
+    def _stable_total(self) -> int:
+        return sum(partition.log.stable_offset for partition in self._watched) if self._committed_only else 0
+
     def _appended(self, size: int) -> None:
-        self._size += size
+        if self._committed_only and size < DELETED:
+            # Open transactions hide what is appended, and their ends show more than what is appended.
+            stable = self._stable_total()
+            if stable == self._stable:
+                return
+            self._stable = stable
+            self._size = read_partitions(self._broker, self._message).size
+        else:
+            self._size += size
         if self._size >= self._message.min_bytes:
             self._answer()
 
@@ -79,6 +96,7 @@ def read_partitions(broker: Broker, message: FetchRequest) -> Found:
     The first batch that is found is given even if it is larger than the limits, so that a consumer always gets on.
     """
     budget: int = message.max_bytes
+    committed_only = message.isolation_level == READ_COMMITTED
     size = 0
     failed = False
     watched: list[Partition] = []
@@ -91,7 +109,7 @@ def read_partitions(broker: Broker, message: FetchRequest) -> Found:
                 result = FetchedPartition(each.partition, ErrorCode.unknown_topic_or_partition)
             else:
                 watched.append(partition)
-                result = _read(partition, each, budget, first=size == 0)
+                result = _read(partition, each, Terms(budget, first=size == 0, committed_only=committed_only))
             failed = failed or result.error_code is not ErrorCode.none
             budget -= len(result.records)
             size += len(result.records)
@@ -100,19 +118,40 @@ def read_partitions(broker: Broker, message: FetchRequest) -> Found:
     return Found(Fetched(tuple(topics)), size, failed=failed, watched=watched)
 
 
-def _read(partition: Partition, each: FetchPartition, budget: int, *, first: bool) -> FetchedPartition:
+class Terms(NamedTuple):
+    """What applies to one partition of a fetch: the bytes left, and whether the first batch may exceed them."""
+
+    budget: int
+    first: bool
+    committed_only: bool
+
+
+def _read(partition: Partition, each: FetchPartition, terms: Terms) -> FetchedPartition:
     log = partition.log
-    end = log.end_offset
     if each.current_leader_epoch > 0:
         return FetchedPartition(each.partition, ErrorCode.unknown_leader_epoch)
-    if not log.start_offset <= each.fetch_offset <= end:
+    if not log.start_offset <= each.fetch_offset <= log.end_offset:
         return FetchedPartition(each.partition, ErrorCode.offset_out_of_range, log_start_offset=log.start_offset)
+    stable = log.stable_offset
+    end = stable if terms.committed_only else log.end_offset
     records = b""
-    if each.fetch_offset < end and (first or budget > 0):
-        limit = min(budget, each.partition_max_bytes)
+    if each.fetch_offset < end and (terms.first or terms.budget > 0):
+        limit = max(min(terms.budget, each.partition_max_bytes), 0)
+        before = stable if terms.committed_only else None
         try:
-            records = log.read(each.fetch_offset, max(limit, 0), at_least_one=first)
+            records = log.read(each.fetch_offset, limit, at_least_one=terms.first, before=before)
         except OSError as error:
             _log.error("%s: offset %d cannot be read: %s", log.name, each.fetch_offset, error)
             return FetchedPartition(each.partition, ErrorCode.kafka_storage_error)
-    return FetchedPartition(each.partition, ErrorCode.none, end, end, log.start_offset, records)
+    aborted = _aborted(log, each.fetch_offset, records) if terms.committed_only else None
+    offsets = (log.end_offset, stable, log.start_offset)
+    return FetchedPartition(each.partition, ErrorCode.none, *offsets, records, aborted)
+
+
+def _aborted(log: PartitionLog, offset: int, records: bytes) -> tuple[tuple[int, int], ...]:
+    """Producer and first offset of the aborted transactions that have a share in `records`."""
+    found = log.transactions.aborted(offset, log.end_offset) if records else []
+    if not found:
+        return ()
+    end = end_of_batches(records)
+    return tuple((each.producer_id, each.first_offset) for each in found if each.first_offset < end)

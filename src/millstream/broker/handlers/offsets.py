@@ -8,6 +8,7 @@ from kio.schema.list_offsets.v7.request import ListOffsetsPartition, ListOffsets
 from kio.schema.offset_for_leader_epoch.v4.request import OffsetForLeaderEpochRequest, OffsetForLeaderPartition
 
 from millstream.broker.broker import Broker, Call, Reply
+from millstream.broker.handlers.fetch import READ_COMMITTED
 from millstream.broker.log.batch import LEADER_EPOCH
 from millstream.broker.log.partition import PartitionLog
 from millstream.broker.log.records import UnreadableRecordsError
@@ -31,13 +32,14 @@ LATEST_TIMESTAMP = -3
 
 
 def list_offsets(broker: Broker, call: Call, message: ListOffsetsRequest, reply: Reply) -> None:
+    committed_only = message.isolation_level == READ_COMMITTED
     reply(
         ListedOffsets(
             tuple(
                 ListedTopic(
                     topic.name,
                     tuple(
-                        _listed(broker.partitions.get(topic.name, each.partition_index), each)
+                        _listed(broker.partitions.get(topic.name, each.partition_index), each, committed_only)
                         for each in topic.partitions
                     ),
                 )
@@ -47,13 +49,13 @@ def list_offsets(broker: Broker, call: Call, message: ListOffsetsRequest, reply:
     )
 
 
-def _listed(partition: Partition | None, each: ListOffsetsPartition) -> ListedPartition:
+def _listed(partition: Partition | None, each: ListOffsetsPartition, committed_only: bool) -> ListedPartition:
     if partition is None:
         return ListedPartition(each.partition_index, ErrorCode.unknown_topic_or_partition)
     if each.current_leader_epoch > 0:
         return ListedPartition(each.partition_index, ErrorCode.unknown_leader_epoch)
     try:
-        found = _find(partition.log, each.timestamp)
+        found = _find(partition.log, each.timestamp, committed_only)
     except UnreadableRecordsError:
         return ListedPartition(each.partition_index, ErrorCode.corrupt_message)
     if found is None:
@@ -62,15 +64,15 @@ def _listed(partition: Partition | None, each: ListOffsetsPartition) -> ListedPa
     return ListedPartition(each.partition_index, ErrorCode.none, timestamp, offset, LEADER_EPOCH)
 
 
-def _find(log: PartitionLog, timestamp: int) -> tuple[int, int] | None:
-    """Offset and timestamp (-1 where none is told)."""
+def _find(log: PartitionLog, timestamp: int, committed_only: bool) -> tuple[int, int] | None:
+    """Offset and timestamp (-1 where none is told); with `committed_only` nothing from an open transaction on."""
+    end = log.stable_offset if committed_only else log.end_offset
     if timestamp == LATEST:
-        return log.end_offset, -1
+        return end, -1
     if timestamp == EARLIEST:
         return log.start_offset, -1
-    if timestamp == LATEST_TIMESTAMP:
-        return log.latest_timestamp()
-    return log.find_timestamp(timestamp)
+    found = log.latest_timestamp() if timestamp == LATEST_TIMESTAMP else log.find_timestamp(timestamp)
+    return found if found is not None and found[0] < end else None
 
 
 def offset_for_leader_epoch(broker: Broker, call: Call, message: OffsetForLeaderEpochRequest, reply: Reply) -> None:

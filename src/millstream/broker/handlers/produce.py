@@ -11,39 +11,41 @@ from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.log.batch import InvalidBatchError
 from millstream.broker.log.partition import RefusedError
 from millstream.broker.log.records import UnreadableRecordsError
-from millstream.broker.partitions import Partition
 from millstream.broker.protocol.answers.data import Produced, ProducedPartition, ProducedTopic
+from millstream.model import TopicPartition
 
 _log = logging.getLogger(__name__)
 
 
 def produce(broker: Broker, call: Call, message: ProduceRequest, reply: Reply) -> None:
     """The acknowledgement goes out before waiting consumers are woken."""
-    written: list[tuple[Partition, int]] = []
+    written: list[tuple[TopicPartition, int]] = []
     topics = []
     for topic in message.topic_data:
         results = []
         for data in topic.partition_data:
-            partition = broker.partitions.get(topic.name, data.index)
             if message.acks not in {-1, 0, 1}:
                 results.append(ProducedPartition(data.index, ErrorCode.invalid_required_acks))
-            elif partition is None:
-                results.append(ProducedPartition(data.index, ErrorCode.unknown_topic_or_partition))
-            else:
-                records = data.records or b""
-                results.append(_append(partition, data.index, records, call.wall_ms))
-                written.append((partition, len(records)))
+                continue
+            name, records = TopicPartition(topic.name, data.index), data.records or b""
+            results.append(_append(broker, name, records, call.wall_ms))
+            written.append((name, len(records)))
         topics.append(ProducedTopic(topic.name, tuple(results)))
     reply(None if message.acks == 0 else Produced(tuple(topics)))
-    for partition, size in written:
-        if partition.watchers:
+    for name, size in written:
+        partition = broker.partitions.get(*name)
+        if partition is not None and partition.watchers:
             partition.notify(size)
 
 
-def _append(partition: Partition, index: int, records: bytes, now_ms: int) -> ProducedPartition:
+def _append(broker: Broker, name: TopicPartition, records: bytes, now_ms: int) -> ProducedPartition:
+    index = name.partition
+    partition = broker.partitions.get(*name)
+    if partition is None:
+        return ProducedPartition(index, ErrorCode.unknown_topic_or_partition)
     log = partition.log
     try:
-        appended = log.append(records, now_ms)
+        appended = log.append(records, now_ms, broker.transactions.admission(name))
     except RefusedError as refused:
         return ProducedPartition(index, refused.code, log_start_offset=log.start_offset, error_message=str(refused))
     except InvalidBatchError as error:

@@ -1,45 +1,126 @@
-"""Transactional requests, refused: this broker has no transactions, and says so in each answer's own form."""
+"""Transactions: InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn.
+
+What the disk does not take is answered with an error on which producers try again: none of it has happened.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from collections.abc import Callable
+from typing import TypeVar
 
+from kio.schema.add_offsets_to_txn.v3.request import AddOffsetsToTxnRequest
 from kio.schema.add_partitions_to_txn.v3.request import AddPartitionsToTxnRequest
+from kio.schema.end_txn.v3.request import EndTxnRequest
+from kio.schema.errors import ErrorCode
+from kio.schema.init_producer_id.v4.request import InitProducerIdRequest
 from kio.schema.txn_offset_commit.v3.request import TxnOffsetCommitRequest
 
 from millstream.broker.broker import Broker, Call, Reply
-from millstream.broker.handlers.cluster import NO_TRANSACTIONS
+from millstream.broker.handlers.commits import checked_offsets, with_error
+from millstream.broker.handlers.durations import milliseconds
+from millstream.broker.protocol.answers.cluster import ProducerIdentity
 from millstream.broker.protocol.answers.groups import (
     ErrorOnly,
-    OffsetResults,
-    PartitionResult,
-    TopicPartitionResults,
     TxnPartitionResult,
     TxnPartitionsAdded,
     TxnTopicResult,
 )
+from millstream.broker.transactions.transaction import NO_PRODUCER_ID, Owner, PendingOffset
+from millstream.model import TopicPartition
 
-_REFUSED = NO_TRANSACTIONS
+_FENCED_FROM_INIT = 4
+_FENCED_FROM = 2
+"""Versions from which a fenced producer is told so; before, that its epoch is invalid (KIP-588)."""
+
+_log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+
+def init_producer_id(broker: Broker, call: Call, message: InitProducerIdRequest, reply: Reply) -> None:
+    """Idempotent producers get a new id; a transactional one the next epoch of its own."""
+    transactional_id = message.transactional_id
+    if transactional_id is None:
+        identity: Owner | ErrorCode = _durable(lambda: Owner(broker.producer_ids.next(), 0))
+    else:
+        expected = None
+        if message.producer_id != NO_PRODUCER_ID:
+            expected = Owner(message.producer_id, message.producer_epoch)
+        timeout_ms = milliseconds(message.transaction_timeout)
+        identity = _durable(lambda: broker.transactions.initialize(transactional_id, expected, timeout_ms, call.now_ms))
+    if isinstance(identity, ErrorCode):
+        reply(ProducerIdentity(_told(identity, call.version, _FENCED_FROM_INIT)))
+    else:
+        reply(ProducerIdentity(ErrorCode.none, identity.producer_id, identity.epoch))
 
 
 def add_partitions_to_txn(broker: Broker, call: Call, message: AddPartitionsToTxnRequest, reply: Reply) -> None:
-    results = tuple(
-        TxnTopicResult(topic.name, tuple(TxnPartitionResult(partition, _REFUSED) for partition in topic.partitions))
-        for topic in message.v3_and_below_topics
+    """All of them join, or none: if one does not exist, the others are told that they were not tried."""
+    asked = [TopicPartition(topic.name, index) for topic in message.v3_and_below_topics for index in topic.partitions]
+    unknown = {partition for partition in asked if broker.partitions.get(*partition) is None}
+    error = ErrorCode.operation_not_attempted
+    if not unknown:
+        asking = Owner(message.v3_and_below_producer_id, message.v3_and_below_producer_epoch)
+        error = _durable(
+            lambda: broker.transactions.add_partitions(
+                message.v3_and_below_transactional_id, asking, asked, call.now_ms
+            )
+        )
+        error = _told(error, call.version, _FENCED_FROM)
+    results: dict[str, list[TxnPartitionResult]] = {}
+    for partition in asked:
+        each = ErrorCode.unknown_topic_or_partition if partition in unknown else error
+        results.setdefault(partition.topic, []).append(TxnPartitionResult(partition.partition, each))
+    reply(TxnPartitionsAdded(tuple(TxnTopicResult(name, tuple(each)) for name, each in results.items())))
+
+
+def add_offsets_to_txn(broker: Broker, call: Call, message: AddOffsetsToTxnRequest, reply: Reply) -> None:
+    asking = Owner(message.producer_id, message.producer_epoch)
+    error = _durable(
+        lambda: broker.transactions.add_group(message.transactional_id, asking, message.group_id, call.now_ms)
     )
-    reply(TxnPartitionsAdded(results))
-
-
-def refuse(broker: Broker, call: Call, message: Any, reply: Reply) -> None:
-    """AddOffsetsToTxn and EndTxn."""
-    reply(ErrorOnly(_REFUSED))
+    reply(ErrorOnly(_told(error, call.version, _FENCED_FROM)))
 
 
 def txn_offset_commit(broker: Broker, call: Call, message: TxnOffsetCommitRequest, reply: Reply) -> None:
-    results = tuple(
-        TopicPartitionResults(
-            topic.name, tuple(PartitionResult(each.partition_index, _REFUSED) for each in topic.partitions)
-        )
-        for topic in message.topics
+    """The group's coordinator checks the member, the transaction's the producer; the offsets wait for its end."""
+    problem = ErrorCode.invalid_group_id if not message.group_id else None
+    problem = problem or broker.coordinator.transactional_commit_problem(
+        message.group_id, message.member_id, message.group_instance_id, message.generation_id, call.now_ms
     )
-    reply(OffsetResults(results))
+    offsets, results = checked_offsets(broker, message.topics, problem, call.wall_ms)
+    if offsets:
+        asking = Owner(message.producer_id, message.producer_epoch)
+        pending = [
+            PendingOffset(message.group_id, partition, each.offset, each.leader_epoch, each.metadata)
+            for partition, each in offsets.items()
+        ]
+        error = _durable(
+            lambda: broker.transactions.add_offsets(
+                message.transactional_id, asking, message.group_id, pending, call.now_ms
+            )
+        )
+        if error is not ErrorCode.none:
+            results = with_error(results, error)
+    reply(results)
+
+
+def end_txn(broker: Broker, call: Call, message: EndTxnRequest, reply: Reply) -> None:
+    asking = Owner(message.producer_id, message.producer_epoch)
+    error = _durable(
+        lambda: broker.transactions.end(message.transactional_id, asking, call.now_ms, commit=message.committed)
+    )
+    reply(ErrorOnly(_told(error, call.version, _FENCED_FROM)))
+
+
+def _durable(step: Callable[[], _Result]) -> _Result | ErrorCode:
+    try:
+        return step()
+    except OSError as error:
+        _log.error("the state of a producer or transaction cannot be written: %s", error)
+        return ErrorCode.coordinator_not_available
+
+
+def _told(error: ErrorCode, version: int, fenced_from: int) -> ErrorCode:
+    old = error is ErrorCode.producer_fenced and version < fenced_from
+    return ErrorCode.invalid_producer_epoch if old else error

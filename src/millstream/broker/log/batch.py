@@ -79,6 +79,16 @@ def read_header(buffer: bytes | memoryview, position: int = 0) -> BatchHeader:
     return BatchHeader._make(HEADER.unpack_from(buffer, position))
 
 
+def end_of_batches(records: bytes) -> int:
+    """The offset after the last of these whole batches."""
+    position = end = 0
+    while position < len(records):
+        header = read_header(records, position)
+        position += header.size
+        end = header.next_offset
+    return end
+
+
 def checksum_holds(buffer: memoryview, header: BatchHeader, position: int = 0) -> bool:
     return crc32c(buffer[position + CRC_START : position + header.size]) == header.crc
 

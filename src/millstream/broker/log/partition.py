@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kio.schema.errors import ErrorCode
 
 from millstream.broker.log.batch import BatchHeader, check_batch, stored_parts, with_append_time
 from millstream.broker.log.blob import Folder
+from millstream.broker.log.markers import commits, marker, marker_header
 from millstream.broker.log.producers import Producers, Repeat
 from millstream.broker.log.records import first_at_or_after, has_null_key
 from millstream.broker.log.segment import Segment
+from millstream.broker.log.transactions import LogTransactions
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +52,15 @@ class RefusedError(Exception):
         self.code = code
 
 
+Admission = Callable[[BatchHeader], ErrorCode | None]
+"""Why the producer of a transactional batch may not write it, or None if it has a transaction here."""
+
+
+def no_transaction(header: BatchHeader) -> ErrorCode | None:
+    """For logs that nobody writes transactions to."""
+    return ErrorCode.invalid_txn_state
+
+
 class PartitionLog:
     """Batches by offset. Opening it repairs what a crash left: a torn or damaged end is cut off."""
 
@@ -56,6 +68,7 @@ class PartitionLog:
         self.name = name
         self.settings = settings
         self.producers = Producers()
+        self.transactions = LogTransactions()
         self._folder = folder
         self._segments: list[Segment] = []
         self._recover(start_offset)
@@ -66,10 +79,16 @@ class PartitionLog:
         return self._segments[-1].next_offset
 
     @property
+    def stable_offset(self) -> int:
+        """Where the first open transaction begins, or the end: what `read_committed` consumers see lies before it."""
+        first_open = self.transactions.first_open
+        return self.end_offset if first_open is None else first_open
+
+    @property
     def size(self) -> int:
         return sum(segment.size for segment in self._segments)
 
-    def append(self, records: bytes, now_ms: int) -> Appended:
+    def append(self, records: bytes, now_ms: int, admission: Admission = no_transaction) -> Appended:
         """Check and write one batch from a producer; a repeat gets the offset that it has already.
 
         Raises RefusedError for what Kafka refuses, InvalidBatchError for bytes that are no batch, and OSError if the
@@ -82,19 +101,29 @@ class PartitionLog:
             return Appended(verdict.base_offset, verdict.timestamp_ms if self.settings.append_time else -1)
         if verdict is not None:
             raise RefusedError(verdict, f"producer {header.producer_id} sent sequence {header.base_sequence}")
+        self._check_transaction(header, admission)
         stored: bytes | bytearray = records
         if self.settings.append_time:
             stored = with_append_time(records, now_ms)
             header = header._replace(max_timestamp=now_ms)
         base_offset = self.end_offset
         self._segment_for(len(records)).append(header, stored_parts(stored, base_offset), base_offset)
-        self.producers.remember(header, base_offset)
+        self._remember(header, base_offset)
         return Appended(base_offset, now_ms if self.settings.append_time else -1)
 
-    def read(self, offset: int, max_bytes: int, *, at_least_one: bool) -> bytes:
+    def append_marker(self, producer_id: int, epoch: int, now_ms: int, *, commit: bool) -> int:
+        """End the producer's transaction here; returns the bytes written. Raises OSError, changing nothing."""
+        batch = marker(producer_id, epoch, now_ms, commit=commit)
+        base_offset = self.end_offset
+        self._segment_for(len(batch)).append(marker_header(batch), stored_parts(batch, base_offset), base_offset)
+        self._end_transaction(producer_id, epoch, now_ms, base_offset, commit=commit)
+        return len(batch)
+
+    def read(self, offset: int, max_bytes: int, *, at_least_one: bool, before: int | None = None) -> bytes:
         """Whole batches from the one that holds `offset` on, at most `max_bytes` of one segment.
 
-        With `at_least_one` the first batch is given even if it is larger. `offset` must not be outside the log.
+        With `at_least_one` the first batch is given even if it is larger. `before` is where a batch begins at which
+        the reading ends. `offset` must not be outside the log.
         """
         index = max(bisect_right(self._segments, offset, key=lambda segment: segment.base_offset) - 1, 0)
         for segment in self._segments[index:]:
@@ -102,6 +131,11 @@ class PartitionLog:
             if found is None:
                 continue
             position, header = found
+            if before is not None and before < segment.next_offset:
+                room = segment.position_of(before) - position
+                if room <= 0:
+                    return b""
+                max_bytes = min(max_bytes, room)
             size = segment.whole_batches(position, max_bytes)
             if size == 0 and at_least_one:
                 size = header.size
@@ -132,6 +166,7 @@ class PartitionLog:
             gone = self._segments.pop(0)
             gone.blob.close()
             self._folder.remove(gone.base_offset)
+        self.transactions.forget_before(self.start_offset)
 
     def close(self) -> None:
         for segment in self._segments:
@@ -149,8 +184,6 @@ class PartitionLog:
         if len(records) > settings.segment_bytes:
             text = f"a batch of {len(records)} bytes exceeds segment.bytes={settings.segment_bytes}"
             raise RefusedError(ErrorCode.record_list_too_large, text)
-        if header.transactional:
-            raise RefusedError(ErrorCode.invalid_txn_state, f"producer {header.producer_id} has no open transaction")
         if not settings.append_time:
             early = now_ms - header.base_timestamp > settings.timestamp_before_max_ms
             late = header.max_timestamp - now_ms > settings.timestamp_after_max_ms
@@ -158,6 +191,32 @@ class PartitionLog:
                 raise RefusedError(ErrorCode.invalid_timestamp, "timestamps are outside the topic's limits")
         if settings.compacted and has_null_key(header, memoryview(records)):
             raise RefusedError(ErrorCode.invalid_record, "a record for a compacted topic must have a key")
+
+    def _check_transaction(self, header: BatchHeader, admission: Admission) -> None:
+        if header.transactional:
+            problem = admission(header)
+            if problem is not None:
+                raise RefusedError(problem, f"producer {header.producer_id} has no transaction with this partition")
+        elif self.transactions.is_open(header.producer_id):
+            text = f"producer {header.producer_id} has a transaction open and wrote outside of it"
+            raise RefusedError(ErrorCode.invalid_txn_state, text)
+
+    def _remember(self, header: BatchHeader, base_offset: int) -> None:
+        self.producers.remember(header, base_offset)
+        if header.transactional:
+            self.transactions.begin(header.producer_id, base_offset)
+
+    def _end_transaction(self, producer_id: int, epoch: int, now_ms: int, offset: int, *, commit: bool) -> None:
+        self.producers.fence(producer_id, epoch, now_ms)
+        self.transactions.end(producer_id, offset, commit=commit)
+
+    def _recall(self, header: BatchHeader, batch: memoryview) -> None:
+        """What `append` and `append_marker` remembered, from a batch that was found in the log."""
+        if not header.control:
+            self._remember(header, header.base_offset)
+            return
+        ending = (header.producer_id, header.producer_epoch, header.max_timestamp, header.base_offset)
+        self._end_transaction(*ending, commit=commits(batch))
 
     def _segment_for(self, size: int) -> Segment:
         active = self._segments[-1]
@@ -174,7 +233,7 @@ class PartitionLog:
                 self._folder.remove(base)
                 continue
             segment = Segment(base, self._folder.open(base))
-            cut = segment.recover(lambda header: self.producers.remember(header, header.base_offset))
+            cut = segment.recover(self._recall)
             self._segments.append(segment)
             expected = segment.next_offset
             if cut:

@@ -53,6 +53,11 @@ class Producers:
     def __len__(self) -> int:
         return len(self._producers)
 
+    def epoch(self, producer_id: int) -> int:
+        """The producer's latest epoch; 0 for one that is not known."""
+        known = self._producers.get(producer_id)
+        return 0 if known is None else known.epoch
+
     def check(self, header: BatchHeader) -> Repeat | ErrorCode | None:
         """None if the batch is the producer's next one; else the repeat that it is, or Kafka's error."""
         if header.producer_id == NO_PRODUCER:
@@ -68,9 +73,8 @@ class Producers:
         for batch in known.batches:
             if batch.first_sequence == header.base_sequence and batch.last_sequence == last:
                 return Repeat(batch.base_offset, batch.timestamp_ms)
-        if known.batches and header.base_sequence != (known.batches[-1].last_sequence + 1) % SEQUENCES:
-            return ErrorCode.out_of_order_sequence_number
-        return None
+        expected = (known.batches[-1].last_sequence + 1) % SEQUENCES if known.batches else 0
+        return None if header.base_sequence == expected else ErrorCode.out_of_order_sequence_number
 
     def remember(self, header: BatchHeader, base_offset: int) -> None:
         """Take note of a batch that was written at `base_offset`."""
@@ -83,6 +87,13 @@ class Producers:
             WrittenBatch(header.base_sequence, _last_sequence(header), base_offset, header.max_timestamp)
         )
         known.last_timestamp_ms = max(known.last_timestamp_ms, header.max_timestamp)
+
+    def fence(self, producer_id: int, epoch: int, timestamp_ms: int) -> None:
+        """Take note of a transaction marker: older epochs may not write any more, and a newer one begins at 0."""
+        known = self._producers.get(producer_id)
+        if known is None or epoch > known.epoch:
+            known = self._producers[producer_id] = Producer(epoch)
+        known.last_timestamp_ms = max(known.last_timestamp_ms, timestamp_ms)
 
 
 def _last_sequence(header: BatchHeader) -> int:

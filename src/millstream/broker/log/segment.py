@@ -39,13 +39,13 @@ class Segment:
         self.blob.append(parts)
         self._register(header, base_offset, position)
 
-    def recover(self, on_batch: Callable[[BatchHeader], None]) -> int:
+    def recover(self, on_batch: Callable[[BatchHeader, memoryview], None]) -> int:
         """Read every batch, cut off the first one that is torn or wrong and all that follow it; returns bytes cut."""
         end = self.blob.size
         position = 0
-        for header, start in self._intact_batches():
+        for header, start, batch in self._intact_batches():
             self._register(header, header.base_offset, start)
-            on_batch(header)
+            on_batch(header, batch)
             position = start + header.size
         if position < end:
             self.blob.truncate(position)
@@ -97,8 +97,13 @@ class Segment:
             yield position, header
             position += header.size
 
-    def _intact_batches(self) -> Iterator[tuple[BatchHeader, int]]:
-        """Header and position of each batch until the first one that is not whole, not in order or not intact."""
+    def position_of(self, offset: int) -> int:
+        """Where the batch stands that begins at or after `offset`; the segment's size if there is none."""
+        found = self.find(offset)
+        return self.size if found is None else found[0]
+
+    def _intact_batches(self) -> Iterator[tuple[BatchHeader, int, memoryview]]:
+        """Header, position and bytes of each batch until the first that is not whole, not in order or not intact."""
         end = self.blob.size
         start = 0
         chunk = memoryview(b"")
@@ -116,6 +121,6 @@ class Segment:
             in_order = header.base_offset == expected and header.last_offset_delta >= 0
             if not in_order or not checksum_holds(chunk, header, start - chunk_at):
                 return
-            yield header, start
+            yield header, start, chunk[start - chunk_at : start - chunk_at + header.size]
             expected = header.next_offset
             start += header.size

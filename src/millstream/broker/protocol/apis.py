@@ -39,20 +39,16 @@ DESCRIBE_CLUSTER = 60
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One API: the versions that are decoded and answered, and the lowest version that clients are told.
-
-    `advertised` is False for APIs that are understood only to be refused properly.
-    """
+    """One API: the versions that are decoded and answered, and the lowest version that clients are told."""
 
     key: int
     min_version: int
     max_version: int
     advertised_min: int
-    advertised: bool = True
 
 
-def _api(key: int, low: int, high: int, *, advertised_min: int | None = None, advertised: bool = True) -> Api:
-    return Api(key, low, high, low if advertised_min is None else advertised_min, advertised)
+def _api(key: int, low: int, high: int, *, advertised_min: int | None = None) -> Api:
+    return Api(key, low, high, low if advertised_min is None else advertised_min)
 
 
 APIS: MappingProxyType[int, Api] = MappingProxyType(
@@ -79,10 +75,10 @@ APIS: MappingProxyType[int, Api] = MappingProxyType(
             _api(DELETE_RECORDS, 0, 2),
             _api(INIT_PRODUCER_ID, 0, 4),
             _api(OFFSET_FOR_LEADER_EPOCH, 2, 4),
-            _api(ADD_PARTITIONS_TO_TXN, 0, 3, advertised=False),
-            _api(ADD_OFFSETS_TO_TXN, 0, 3, advertised=False),
-            _api(END_TXN, 0, 3, advertised=False),
-            _api(TXN_OFFSET_COMMIT, 0, 3, advertised=False),
+            _api(ADD_PARTITIONS_TO_TXN, 0, 3),
+            _api(ADD_OFFSETS_TO_TXN, 0, 3),
+            _api(END_TXN, 0, 3),
+            _api(TXN_OFFSET_COMMIT, 0, 3),
             _api(DESCRIBE_CONFIGS, 1, 4),
             _api(ALTER_CONFIGS, 0, 2),
             _api(CREATE_PARTITIONS, 0, 3),

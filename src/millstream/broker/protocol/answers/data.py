@@ -22,6 +22,7 @@ _PRODUCED_V4 = struct.Struct(">ihqq")
 _FETCH_HEAD = struct.Struct(">ihi")
 _FETCHED = struct.Struct(">ihqqq")
 _FETCHED_V4 = struct.Struct(">ihqq")
+_ABORTED = struct.Struct(">qq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class FetchedPartition:
     last_stable_offset: int = -1
     log_start_offset: int = -1
     records: bytes = b""
+    aborted: tuple[tuple[int, int], ...] | None = None
+    """Producer id and first offset of each aborted transaction; None unless only committed records were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +116,29 @@ class Fetched:
 
 
 def each_head(each: FetchedPartition, version: int) -> bytes:
-    """Everything of a partition up to its records: aborted transactions are null, there is no preferred replica."""
+    """Everything of a partition up to its records; there is no preferred replica."""
     fields = (each.index, each.error_code, each.high_watermark, each.last_stable_offset)
     size = len(each.records)
     if version < 5:
-        return _FETCHED_V4.pack(*fields) + b"\xff\xff\xff\xff" + size.to_bytes(4, "big")
+        return _FETCHED_V4.pack(*fields) + _aborted(each.aborted) + size.to_bytes(4, "big")
     head = _FETCHED.pack(*fields, each.log_start_offset)
     if version < 11:
-        return head + b"\xff\xff\xff\xff" + size.to_bytes(4, "big")
+        return head + _aborted(each.aborted) + size.to_bytes(4, "big")
     if version == 11:
-        return head + b"\xff\xff\xff\xff\xff\xff\xff\xff" + size.to_bytes(4, "big")
-    return head + b"\0\xff\xff\xff\xff" + unsigned_varint(size + 1)
+        return head + _aborted(each.aborted) + b"\xff\xff\xff\xff" + size.to_bytes(4, "big")
+    return head + _compact_aborted(each.aborted) + b"\xff\xff\xff\xff" + unsigned_varint(size + 1)
+
+
+def _aborted(aborted: tuple[tuple[int, int], ...] | None) -> bytes:
+    if aborted is None:
+        return b"\xff\xff\xff\xff"
+    return len(aborted).to_bytes(4, "big") + b"".join(_ABORTED.pack(*each) for each in aborted)
+
+
+def _compact_aborted(aborted: tuple[tuple[int, int], ...] | None) -> bytes:
+    if aborted is None:
+        return b"\0"
+    return unsigned_varint(len(aborted) + 1) + b"".join(_ABORTED.pack(*each) + b"\0" for each in aborted)
 
 
 @dataclass(frozen=True, slots=True)

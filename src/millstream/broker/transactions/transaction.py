@@ -1,0 +1,198 @@
+"""One transactional id: its states, and what a producer may do in each.
+
+Pure: every step takes the state there is and gives the next one, or Kafka's error. Kafka's states:
+
+    Empty -> Ongoing -> PrepareCommit -> CompleteCommit -> Ongoing, or with a new epoch Empty
+                     -> PrepareAbort  -> CompleteAbort  -> the same
+
+Rules: Kafka's TransactionCoordinator and TransactionMetadata (KIP-98, KIP-360, KIP-588).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+
+import msgspec
+from kio.schema.errors import ErrorCode
+
+from millstream.model import TopicPartition
+
+NO_EPOCH = -1
+NO_PRODUCER_ID = -1
+LARGEST_EPOCH = 32766
+"""The last epoch that a producer is given; the one after it is left for fencing that producer."""
+
+
+class State(Enum):
+    EMPTY = "Empty"
+    ONGOING = "Ongoing"
+    PREPARE_COMMIT = "PrepareCommit"
+    PREPARE_ABORT = "PrepareAbort"
+    COMPLETE_COMMIT = "CompleteCommit"
+    COMPLETE_ABORT = "CompleteAbort"
+
+
+PREPARED = frozenset({State.PREPARE_COMMIT, State.PREPARE_ABORT})
+_COMPLETED = {State.PREPARE_COMMIT: State.COMPLETE_COMMIT, State.PREPARE_ABORT: State.COMPLETE_ABORT}
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Who asks: a producer id and its epoch."""
+
+    producer_id: int
+    epoch: int
+
+
+class PendingOffset(msgspec.Struct, frozen=True):
+    """An offset that the group commits if the transaction does."""
+
+    group: str
+    partition: TopicPartition
+    offset: int
+    leader_epoch: int
+    metadata: str
+
+
+class Transaction(msgspec.Struct, frozen=True):
+    """What is durable of one transactional id."""
+
+    producer_id: int
+    epoch: int
+    timeout_ms: int
+    state: State = State.EMPTY
+    partitions: tuple[TopicPartition, ...] = ()
+    groups: tuple[str, ...] = ()
+    offsets: tuple[PendingOffset, ...] = ()
+    last_epoch: int = NO_EPOCH
+    """The epoch before the one that a producer asked to be raised: it may ask again."""
+    last_producer_id: int = NO_PRODUCER_ID
+    changed_ms: int = -1
+    """Time of day of the last change of state."""
+
+    @property
+    def owner(self) -> Owner:
+        return Owner(self.producer_id, self.epoch)
+
+
+def owner_problem(known: Transaction | None, asking: Owner) -> ErrorCode | None:
+    """Why this producer may not act for the transactional id."""
+    if known is None or known.producer_id != asking.producer_id:
+        return ErrorCode.invalid_producer_id_mapping
+    return None if known.epoch == asking.epoch else ErrorCode.producer_fenced
+
+
+def with_partitions(
+    known: Transaction | None, asking: Owner, partitions: Iterable[TopicPartition], now_ms: int
+) -> Transaction | ErrorCode:
+    """Partitions join the transaction; the first ones begin it."""
+    began = _joined(known, asking, now_ms)
+    if isinstance(began, ErrorCode):
+        return began
+    added = tuple(partition for partition in dict.fromkeys(partitions) if partition not in set(began.partitions))
+    return msgspec.structs.replace(began, partitions=began.partitions + added) if added else began
+
+
+def with_group(known: Transaction | None, asking: Owner, group: str, now_ms: int) -> Transaction | ErrorCode:
+    """A consumer group joins the transaction, which may then commit offsets of it."""
+    began = _joined(known, asking, now_ms)
+    if isinstance(began, ErrorCode) or group in began.groups:
+        return began
+    return msgspec.structs.replace(began, groups=(*began.groups, group))
+
+
+def with_offsets(
+    known: Transaction | None, asking: Owner, group: str, offsets: Iterable[PendingOffset]
+) -> Transaction | ErrorCode:
+    """Offsets of a group that has joined; later ones replace earlier ones."""
+    problem = owner_problem(known, asking)
+    if known is None or problem is not None:
+        return ErrorCode.invalid_producer_epoch if problem is ErrorCode.producer_fenced else problem or _UNKNOWN
+    if known.state is not State.ONGOING or group not in known.groups:
+        return ErrorCode.invalid_txn_state
+    pending = {(each.group, each.partition): each for each in (*known.offsets, *offsets)}
+    return msgspec.structs.replace(known, offsets=tuple(pending.values()))
+
+
+def ended(known: Transaction | None, asking: Owner, now_ms: int, *, commit: bool) -> Transaction | ErrorCode:
+    """The producer commits or aborts. Unchanged if that is what was done already: the answer was lost."""
+    problem = owner_problem(known, asking)
+    if known is None or problem is not None:
+        return problem or _UNKNOWN
+    match known.state:
+        case State.ONGOING:
+            return prepared(known, now_ms, commit=commit)
+        case State.COMPLETE_COMMIT if commit:
+            return known
+        case State.COMPLETE_ABORT if not commit:
+            return known
+        case State.PREPARE_COMMIT if commit:
+            return ErrorCode.concurrent_transactions
+        case State.PREPARE_ABORT if not commit:
+            return ErrorCode.concurrent_transactions
+        case _:
+            return ErrorCode.invalid_txn_state
+
+
+def prepared(known: Transaction, now_ms: int, *, commit: bool) -> Transaction:
+    """Decided: from here on the transaction can only be completed."""
+    state = State.PREPARE_COMMIT if commit else State.PREPARE_ABORT
+    return msgspec.structs.replace(known, state=state, changed_ms=now_ms)
+
+
+def fenced(known: Transaction, now_ms: int) -> Transaction:
+    """An ongoing transaction is aborted over its producer's head: the epoch that the producer knows is over."""
+    raised = msgspec.structs.replace(known, epoch=known.epoch + 1, last_epoch=NO_EPOCH)
+    return prepared(raised, now_ms, commit=False)
+
+
+def completed(known: Transaction, now_ms: int) -> Transaction:
+    """The markers are written and the offsets committed."""
+    return msgspec.structs.replace(
+        known, state=_COMPLETED[known.state], partitions=(), groups=(), offsets=(), changed_ms=now_ms
+    )
+
+
+def initialized(
+    known: Transaction, expected: Owner | None, timeout_ms: int, fresh_id: Callable[[], int], now_ms: int
+) -> Transaction | ErrorCode:
+    """A producer starts (or, with `expected`, goes on after an error) with the next epoch.
+
+    `known` has no transaction open or prepared. `fresh_id` is taken when the epochs of the producer id are used up.
+    """
+    if expected is not None:
+        problem = _expectation_problem(known, expected)
+        if problem is not None:
+            return problem
+        if known.epoch not in {NO_EPOCH, expected.epoch} and expected.epoch == known.last_epoch:
+            return known
+    after = msgspec.structs.replace(known, timeout_ms=timeout_ms, state=State.EMPTY, changed_ms=now_ms)
+    last_epoch = NO_EPOCH if expected is None else expected.epoch
+    if known.epoch >= LARGEST_EPOCH:
+        return msgspec.structs.replace(
+            after, producer_id=fresh_id(), epoch=0, last_epoch=last_epoch, last_producer_id=known.producer_id
+        )
+    return msgspec.structs.replace(after, epoch=known.epoch + 1, last_epoch=last_epoch, last_producer_id=NO_PRODUCER_ID)
+
+
+_UNKNOWN = ErrorCode.invalid_producer_id_mapping
+
+
+def _joined(known: Transaction | None, asking: Owner, now_ms: int) -> Transaction | ErrorCode:
+    problem = owner_problem(known, asking)
+    if known is None or problem is not None:
+        return problem or _UNKNOWN
+    if known.state in PREPARED:
+        return ErrorCode.concurrent_transactions
+    if known.state is State.ONGOING:
+        return known
+    return msgspec.structs.replace(known, state=State.ONGOING, changed_ms=now_ms)
+
+
+def _expectation_problem(known: Transaction, expected: Owner) -> ErrorCode | None:
+    rotated = expected.producer_id == known.last_producer_id and expected.epoch >= LARGEST_EPOCH
+    if known.epoch != NO_EPOCH and expected.producer_id != known.producer_id and not rotated:
+        return ErrorCode.producer_fenced
+    if known.epoch not in {NO_EPOCH, expected.epoch} and expected.epoch != known.last_epoch:
+        return ErrorCode.producer_fenced
+    return None
