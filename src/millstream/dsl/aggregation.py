@@ -12,14 +12,15 @@ from millstream.dsl.aggregates import DeclaredAggregate
 from millstream.dsl.builder import Builder
 from millstream.dsl.fields import declared_fields, reads_by_item, require_fields, required_fields
 from millstream.dsl.handle import Handle, value_serde
+from millstream.dsl.windowed import Windowing
 from millstream.duration import Duration, parse_duration_ms
 from millstream.errors import TopologyError
 from millstream.plan.aggregation import Aggregation, Column, Declared, Folded
 from millstream.plan.function import UNKNOWN, UserFunction, declared_result, user_function
 from millstream.plan.nodes import Aggregate, Emit, StoreSpec
 from millstream.plan.site import CallSite
-from millstream.plan.windows import TimeWindows
-from millstream.serde import JsonSerde, Serde, TimeWindowedSerde
+from millstream.plan.windows import SessionWindows
+from millstream.serde import JsonSerde, Serde
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Kept:
 
 
 def aggregated(
-    handle: Handle, group: str | None, windows: TimeWindows | None, kept: Kept, how: Materialized, site: CallSite
+    handle: Handle, group: str | None, windowing: Windowing | None, kept: Kept, how: Materialized, site: CallSite
 ) -> Handle:
     """The table of aggregates: repartitions first where the key was changed (rule O4)."""
     builder = handle.builder
@@ -65,23 +66,35 @@ def aggregated(
     if handle.key_changed:
         handle = handle.repartitioned(group or how.store, site, generated=store)
     keys: Serde[Any] = handle.key
-    if windows is None:
+    if windowing is None:
         builder.add_store(how.spec(store, handle.key, kept.stored), site)
     else:
-        retention = windows.size_ms + windows.grace_ms
-        spec = StoreSpec(store, "window", handle.key, kept.stored, window_ms=windows.size_ms, retention_ms=retention)
-        builder.add_store(spec, site)
-        keys = TimeWindowedSerde(handle.key, windows.size_ms)
+        refuse_in_windows(windowing, kept, how, site)
+        builder.add_store(windowing.store(store, handle.key, kept.stored), site)
+        keys = windowing.keys(handle.key)
+    on_close = windowing is not None and windowing.on_close
     added = Aggregate(
         name=node,
         parents=(handle.node,),
         site=site,
         store=store,
         aggregation=kept.aggregation,
-        windows=windows,
-        emit=how.emission(builder, site),
+        windows=None if windowing is None else windowing.windows,
+        emit="every" if on_close else how.emission(builder, site),
+        on_close=on_close,
     )
     return handle.after(added, key=keys, value=kept.results, store=store)
+
+
+def refuse_in_windows(windowing: Windowing, kept: Kept, how: Materialized, site: CallSite) -> None:
+    if how.history is not None:
+        raise TopologyError(f"{site}: history= is for tables without windows; give retention= to windowed_by")
+    sessions, folded_here = isinstance(windowing.windows, SessionWindows), isinstance(kept.aggregation, Folded)
+    merger = kept.aggregation.merger if isinstance(kept.aggregation, Folded) else None
+    if sessions and folded_here and merger is None:
+        raise TopologyError(f"{site}: sessions merge; give merger=, a function of (key, aggregate, next aggregate)")
+    if merger is not None and not sessions:
+        raise TopologyError(f"{site}: merger= is for sessions; other windows don't merge")
 
 
 def declared(handle: Handle, result: Any, columns: Mapping[str, DeclaredAggregate], site: CallSite) -> Kept:
@@ -110,9 +123,13 @@ def declared(handle: Handle, result: Any, columns: Mapping[str, DeclaredAggregat
 
 
 def folded(
-    initializer: Callable[[], Any] | None, aggregator: Callable[..., Any] | None, value: Any, site: CallSite
+    initializer: Callable[[], Any] | None,
+    aggregator: Callable[..., Any] | None,
+    value: Any,
+    site: CallSite,
+    merger: Callable[..., Any] | None = None,
 ) -> Kept:
-    """An initializer and an aggregator of the user's."""
+    """An initializer and an aggregator of the user's, and a merger, of (key, aggregate, next) or without the key."""
     if initializer is None or aggregator is None:
         raise TopologyError(f"{site}: initializer= and aggregator= go together")
     user_function(initializer, site, values=0, key=False)
@@ -120,7 +137,11 @@ def folded(
     call = fn.call
     by_key = call if fn.with_key else lambda _key, value, aggregate: call(value, aggregate)
     serde = value_serde(value, aggregator)
-    return Kept(Folded(initializer, by_key), serde, serde)
+    if merger is None:
+        return Kept(Folded(initializer, by_key), serde, serde)
+    merging = user_function(merger, site, values=2)
+    merge = merging.call if merging.with_key else lambda _key, first, then: merging.call(first, then)
+    return Kept(Folded(initializer, by_key, merge), serde, serde)
 
 
 def _column(of: Any, name: str, column: DeclaredAggregate, site: CallSite) -> Column:

@@ -8,14 +8,27 @@ from typing import Any
 from millstream.engine.emission import emitter
 from millstream.engine.folds import fold_for, old_of_none
 from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.engine.sessions import session_aggregate
+from millstream.engine.sliding import sliding_aggregate
 from millstream.engine.windows import windowed_aggregate
 from millstream.plan.nodes import Aggregate
+from millstream.plan.windows import SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows
 from millstream.state import KeyValueRows, VersionedRows
 
 
 def aggregate(node: Aggregate, downstream: Downstream, parts: Parts) -> NodeFunction:
-    if node.windows is not None:
-        return windowed_aggregate(node, node.windows, downstream, parts)
+    match node.windows:
+        case TimeWindows() | UnlimitedWindows() as windows:
+            return windowed_aggregate(node, windows, downstream, parts)
+        case SlidingWindows() as windows:
+            return sliding_aggregate(node, windows, downstream, parts)
+        case SessionWindows() as windows:
+            return session_aggregate(node, windows, downstream, parts)
+        case None:
+            return _aggregate(node, downstream, parts)
+
+
+def _aggregate(node: Aggregate, downstream: Downstream, parts: Parts) -> NodeFunction:
     rows: KeyValueRows | VersionedRows = parts.rows(str(node.store))
     fold = fold_for(node.aggregation)
     emit = emitter(node.emit, downstream, parts, fold.result, sends_old=node.sends_old)

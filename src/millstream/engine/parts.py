@@ -12,6 +12,7 @@ from millstream.engine.lookups import Lookup, is_versioned, lookup
 from millstream.engine.metrics import TaskMetrics
 from millstream.engine.outbox import Outbox
 from millstream.engine.punctuation import Schedule
+from millstream.engine.settings import EngineSettings
 from millstream.engine.stores import Rows
 from millstream.plan.internal import TaskId
 from millstream.plan.nodes import Node
@@ -42,6 +43,8 @@ class Parts:
     stores: Mapping[str, Rows]
     global_stores: Mapping[str, KeyValueRows]
     nodes: Mapping[str, Node]
+    settings: EngineSettings
+    close_times: dict[str, int] = field(default_factory=dict)  # by store: windows up to here were emitted (rule E9)
     stream_time: Schedule = field(default_factory=Schedule)
     wall_clock: Schedule = field(default_factory=Schedule)
     starts: list[Callable[[], None]] = field(default_factory=list)  # once, when the stores are restored

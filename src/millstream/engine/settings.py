@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from millstream.model import TopicPartition
 
 Verdict: TypeAlias = Literal["fail", "skip"]
+RetentionRule: TypeAlias = Literal["lossless", "kafka"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,9 @@ class EngineSettings:
     """What to do with records that fail (rules X14-X16), where they go (X19), and how long to wait for inputs (T7).
 
     `wait_for_inputs_ms` None never waits; 0 waits for a partition's data only while it is known to have some.
+    `retention_rule` "kafka" lets stores forget by their own clocks, as Kafka Streams' do (rules W20, Z1); "lossless"
+    only what no later record can need. `emit_interval_ms`: how often, by wall clock, results are looked for that wait
+    for their window to close (rule E9).
     """
 
     on_decode_error: Handler = "fail"
@@ -42,3 +46,5 @@ class EngineSettings:
     on_send_error: Handler = "fail"
     dead_letters: str | None = None
     wait_for_inputs_ms: int | None = 0
+    retention_rule: RetentionRule = "lossless"
+    emit_interval_ms: int = 0

@@ -22,7 +22,7 @@ _END_START = Struct(">qq")
 def sink(node: Sink, _downstream: Downstream, parts: Parts) -> NodeFunction:
     topic = internal_topic(parts.app_id, node.topic) if node.internal else node.topic
     buffer = parts.outbox.topic(topic)
-    address_of, encode_value = _addressing(node.key, buffer), node.value.encode
+    address_of, encode_value = addressing(node.key, buffer), node.value.encode
     context, failures = parts.context, parts.failures
 
     def call(key: Any, value: Any, timestamp: int) -> None:
@@ -61,7 +61,7 @@ class Addresses(dict[Any, Address]):
         return data, self._route(data)
 
 
-def _addressing(serde: Serde[Any], buffer: TopicBuffer) -> Callable[[Any], Address]:
+def addressing(serde: Serde[Any], buffer: TopicBuffer) -> Callable[[Any], Address]:
     """From a key to its bytes and its partition; a windowed key lies where its inner key does (rule F14)."""
     inner = serde.inner if isinstance(serde, TimeWindowedSerde | SessionWindowedSerde) else serde
     addresses = Addresses(inner.encode, buffer.route)

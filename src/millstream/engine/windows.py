@@ -1,33 +1,45 @@
-"""Aggregation by key and time window, tumbling and hopping (rules W1-W5)."""
+"""Aggregation by key and time window: tumbling, hopping and unlimited (rules W1-W5, W17)."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from millstream.engine.closing import WindowCloser, lossless
 from millstream.engine.emission import emitter
 from millstream.engine.folds import fold_for, old_of_none
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.plan.nodes import Aggregate
-from millstream.plan.windows import TimeWindows
+from millstream.plan.windows import FOREVER, TimeWindows, UnlimitedWindows
 from millstream.state import WindowRows
 
 
-def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downstream, parts: Parts) -> NodeFunction:
+def windowed_aggregate(
+    node: Aggregate, windows: TimeWindows | UnlimitedWindows, downstream: Downstream, parts: Parts
+) -> NodeFunction:
     store: WindowRows = parts.rows(str(node.store))
     fold = fold_for(node.aggregation)
     emit = emitter(node.emit, downstream, parts, fold.result, sends_old=node.sends_old)
     first, then = fold.first, fold.then
-    size, advance = windows.size_ms, windows.advance_ms
-    kept = size + windows.grace_ms
+    kept = FOREVER if isinstance(windows, UnlimitedWindows) else windows.size_ms + windows.grace_ms
     none = old_of_none(fold, node)
     metrics, failed = parts.metrics, parts.failures.processing
     segment_of, row = store.segment, store.row
     stream_time = -1  # observed by this operator (rule T5)
+    closer = WindowCloser(node, downstream, parts, fold.result) if node.on_close else None
+    grace = kept - store.size_ms
 
     def start() -> None:
         """A restored store has seen at least its newest row; without this late records would count again (Z7)."""
         nonlocal stream_time
         stream_time = store.newest()
+        if closer is not None:
+            closer.restored()
+            stream_time = max(stream_time, closer.last_close + grace if closer.last_close >= 0 else -1)
+
+    def limit() -> int:
+        """Up to which start no record can reach a window any more (rule W3)."""
+        end = stream_time - store.retention_ms
+        return end if closer is None else min(end, closer.last_close - store.size_ms)
 
     def update(key: Any, value: Any, timestamp: int, begin: int) -> bool:
         """Whether the record goes on to its next window."""
@@ -49,33 +61,54 @@ def windowed_aggregate(node: Aggregate, windows: TimeWindows, downstream: Downst
             entry = row(key, begin, new, timestamp)
             if new is not None:
                 segment.rows[key] = entry
+        else:
+            entry[0], entry[1] = new, timestamp
+            if new is None:
+                del segment.rows[key]
+        if closer is None:
             emit((begin, key), entry[2], new, old, timestamp)
-            return True
-        entry[0], entry[1] = new, timestamp
-        if new is None:
-            del segment.rows[key]
-        emit((begin, key), entry[2], new, old, timestamp)
         return True
 
-    def tumbling(key: Any, value: Any, timestamp: int) -> None:
+    if lossless(parts.settings):
+        store.limit = limit
+    parts.starts.append(start)
+
+    def accepted(key: Any, timestamp: int) -> bool:
         nonlocal stream_time
         if key is None:  # W2
             metrics.dropped += 1
-            return
+            return False
         if timestamp > stream_time:
             stream_time = timestamp
-        update(key, value, timestamp, timestamp - timestamp % size)
+        return True
 
-    def hopping(key: Any, value: Any, timestamp: int) -> None:
+    def unlimited(key: Any, value: Any, timestamp: int) -> None:
+        if accepted(key, timestamp) and timestamp >= begins:  # W17
+            update(key, value, timestamp, begins)
+
+    if isinstance(windows, UnlimitedWindows):
+        begins = windows.start_ms
+        return unlimited
+    size, advance = windows.size_ms, windows.advance_ms
+
+    def tumbling(key: Any, value: Any, timestamp: int) -> None:
         nonlocal stream_time
         if key is None:
             metrics.dropped += 1
             return
         if timestamp > stream_time:
             stream_time = timestamp
+        update(key, value, timestamp, timestamp - timestamp % size)
+        if closer is not None:
+            closer.close(stream_time - grace)
+
+    def hopping(key: Any, value: Any, timestamp: int) -> None:
+        if not accepted(key, timestamp):
+            return
         for begin in range(max(0, timestamp - size + advance) // advance * advance, timestamp + 1, advance):  # W1
             if not update(key, value, timestamp, begin):
                 break
+        if closer is not None:
+            closer.close(stream_time - grace)
 
-    parts.starts.append(start)
     return tumbling if advance == size else hopping

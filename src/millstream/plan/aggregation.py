@@ -35,6 +35,7 @@ class Folded:
 
     initializer: Callable[[], Any]
     aggregator: Callable[[Any, Any, Any], Any]
+    merger: Callable[[Any, Any, Any], Any] | None = None  # of (key, aggregate, next aggregate), for sessions
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -13,6 +13,8 @@ from millstream.plan.windows import Windows
 from millstream.serde import Serde
 
 Emit: TypeAlias = Literal["every", "latest"]
+# key, value, number of partitions -> one or more of them, none for the default by key, empty to drop (rule O10)
+Partitioner: TypeAlias = Callable[[Any, Any, int], int | Iterable[int] | None]
 Extractor: TypeAlias = Callable[[Any, Any, int, int], int]  # key, value, record's timestamp, partition time
 
 
@@ -64,6 +66,7 @@ class RepartitionTopic:
     name: str
     partitions: int | None = None
     null_keys: bool = False
+    partitioner: Partitioner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ class Sink(Node):
     key: Serde[Any]
     value: Serde[Any]
     internal: bool = False
+    partitioner: Partitioner | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +222,7 @@ class Aggregate(TableNode):
     aggregation: Aggregation
     windows: Windows | None
     on_close: bool = False  # each window once, when no record can change it any more (rule E7)
+    cached: bool = False  # its updates are held back by the node below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,10 +272,11 @@ class GlobalJoin(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process(Node):
-    """A processor of the user's: `supplier` makes one for each task (rule P7)."""
+    """A processor of the user's: `supplier` makes one for each task (rule P7). `fixed_key`: it must keep the key."""
 
     supplier: Callable[..., Any]
     stores: tuple[str, ...]
+    fixed_key: bool = False
 
     @property
     def needs_place(self) -> bool:

@@ -6,7 +6,8 @@ from millstream.serde.infer import serde_for
 from millstream.serde.json import JsonSerde, is_hashable
 from millstream.serde.record import Record
 from millstream.serde.scalars import BYTES, FLOAT64, INT32, INT64, STRING
-from millstream.serde.windowed import TimeWindowedSerde, Window, Windowed
+from millstream.serde.sides import SideValuesSerde
+from millstream.serde.windowed import SessionWindowedSerde, TimeWindowedSerde, Window, Windowed
 
 __all__ = [
     "BYTES",
@@ -19,6 +20,8 @@ __all__ = [
     "JsonSerde",
     "Record",
     "Serde",
+    "SessionWindowedSerde",
+    "SideValuesSerde",
     "TimeWindowedSerde",
     "Window",
     "Windowed",

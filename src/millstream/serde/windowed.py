@@ -10,10 +10,15 @@ from millstream.serde.contract import Serde
 K = TypeVar("K")
 
 _START = Struct(">q")
+_END_START = Struct(">qq")
+_LAST_MS = 2**63 - 1
 
 
 class Window(NamedTuple):
-    """A span of event time in ms since the epoch: `[start, end)` for tumbling and hopping windows."""
+    """A span of event time in ms since the epoch: `[start, end)` for tumbling, hopping and unlimited windows.
+
+    Of sliding windows and sessions the end belongs to it: a session's is the timestamp of its last record.
+    """
 
     start: int
     end: int
@@ -52,7 +57,7 @@ class Windowed(Generic[K]):
 
 
 class TimeWindowedSerde(Generic[K]):
-    """The key's bytes, then the window's start as i64; the end is start + size."""
+    """The key's bytes, then the window's start as i64; the end is start + size, at most the largest i64."""
 
     __slots__ = ("cacheable", "inner", "name", "size_ms", "type")
 
@@ -68,4 +73,29 @@ class TimeWindowedSerde(Generic[K]):
 
     def decode(self, data: bytes, /) -> Windowed[K]:
         start = _START.unpack(data[-8:])[0]
-        return Windowed(self.inner.decode(data[:-8]), Window(start, start + self.size_ms))
+        return Windowed(self.inner.decode(data[:-8]), Window(start, min(start + self.size_ms, _LAST_MS)))
+
+
+class SessionWindowedSerde(Generic[K]):
+    """The key's bytes, then the session's end and its start as i64.
+
+    >>> from millstream.serde import STRING
+    >>> SessionWindowedSerde(STRING).encode(Windowed("a", Window(13, 20))).hex()
+    '610000000000000014000000000000000d'
+    """
+
+    __slots__ = ("cacheable", "inner", "name", "type")
+
+    def __init__(self, inner: Serde[K]) -> None:
+        self.inner = inner
+        self.name = f"session-windowed({inner.name})"
+        self.type = Windowed
+        self.cacheable = inner.cacheable
+
+    def encode(self, value: Windowed[K], /) -> bytes:
+        start, end = value.window
+        return self.inner.encode(value.key) + _END_START.pack(end, start)
+
+    def decode(self, data: bytes, /) -> Windowed[K]:
+        end, start = _END_START.unpack(data[-16:])
+        return Windowed(self.inner.decode(data[:-16]), Window(start, end))

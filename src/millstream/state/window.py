@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from struct import Struct
@@ -15,6 +16,7 @@ from millstream.state.keyvalue import Row
 
 # rule F2: after the key's bytes the window's start and a sequence number, which is 0 for aggregates
 _SUFFIX = Struct(">qi")
+_LAST_MS = 2**63 - 1
 
 
 @dataclass(slots=True)
@@ -28,45 +30,124 @@ class Segment:
 class WindowRows:
     """The rows of one task's window store by window start and key: [value, timestamp, windowed key].
 
-    Windows that start `retention_ms` or more before the newest start are forgotten (rule W20).
+    Windows that start at `limit()` or before are forgotten; it is asked whenever a window opens at a new moment, and
+    a node may put its own in place. At first that is `retention_ms` before the newest start (rule W20). With `by_key`
+    a key's windows can be found by a span of starts.
     """
 
-    def __init__(self, name: str, serdes: tuple[Serde[Any], Serde[Any]], size_ms: int, retention_ms: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        serdes: tuple[Serde[Any], Serde[Any]],
+        size_ms: int,
+        retention_ms: int,
+        *,
+        by_key: bool = False,
+    ) -> None:
         self.name = name
         self.key, self.value = serdes
         self.size_ms = size_ms
-        self._retention_ms = retention_ms
-        self._newest_start = -1
+        self.retention_ms = retention_ms
+        self.newest_start = -1
+        self.gone = -1  # starts up to here are forgotten
+        self.limit: Callable[[], int] = lambda: self.newest_start - retention_ms
+        self.opened: Callable[[int], None] | None = None  # told each moment at which windows open
         self._segments: dict[int, Segment] = {}
         self._starts: list[int] = []  # a heap: the oldest segment first
+        self._starts_of: dict[Any, list[int]] | None = {} if by_key else None
 
     def __len__(self) -> int:
-        return sum(len(segment.rows) for segment in self._segments.values())
+        return sum(len(segment.rows) for segment in self._shown())
 
     def segment(self, start: int) -> Segment:
-        """The windows that start then; made if there are none."""
+        """The windows that start then; made if there are none. What is put where all is forgotten is not kept."""
         found = self._segments.get(start)
         if found is None:
+            if start <= self.gone:
+                return Segment()
             found = self._segments[start] = Segment()
             heappush(self._starts, start)
-            if start > self._newest_start:
-                self._newest_start = start
-                self._forget_until(start - self._retention_ms)
+            self.newest_start = max(self.newest_start, start)
+            if self.opened is not None:
+                self.opened(start)
+            self.forget()
+        elif start <= self.gone:
+            return Segment()
         return found
 
     def get(self, windowed: Windowed[Any]) -> Row | None:
         """The row of a key and window."""
-        segment = self._segments.get(windowed.window.start)
-        return None if segment is None else segment.rows.get(windowed.key)
+        return self.find(windowed.key, windowed.window.start)
+
+    def find(self, key: Any, start: int) -> Row | None:
+        """The row of a key's window that starts then."""
+        segment = self._segments.get(start)
+        return None if segment is None or start <= self.gone else segment.rows.get(key)
+
+    def starts_of(self, key: Any, first: int, last: int) -> list[int]:
+        """When a key's windows start, from `first` to `last`, both included; of stores that find them by key."""
+        assert self._starts_of is not None
+        starts = self._starts_of.get(key, [])
+        return starts[bisect_left(starts, max(first, self.gone + 1)) : bisect_right(starts, last)]
+
+    def rows_at(self, start: int) -> Mapping[Any, Row]:
+        """All windows that start then, by key."""
+        segment = self._segments.get(start)
+        return {} if segment is None or start <= self.gone else segment.rows
+
+    def starts(self) -> list[int]:
+        """The moments at which windows start, in order."""
+        return sorted(start for start in self._segments if start > self.gone)
+
+    def put(self, key: Any, start: int, value: Any, timestamp: int) -> Windowed[Any]:
+        """Set or, with None, delete a key's window; its windowed key."""
+        segment = self.segment(start)
+        row = segment.rows.get(key)
+        segment.dirty[key] = timestamp
+        if row is not None:
+            row[0], row[1] = value, timestamp
+        else:
+            row = self.row(key, start, value, timestamp)
+        if value is not None:
+            self._add(segment, key, start, row)
+        elif segment.rows.pop(key, None) is not None:
+            self._drop(key, start)
+        windowed: Windowed[Any] = row[2]
+        return windowed
 
     def row(self, key: Any, start: int, value: Any, timestamp: int) -> Row:
         """A new row; its windowed key is made once and passed on with every update."""
-        return [value, timestamp, Windowed(key, Window(start, start + self.size_ms))]
+        return [value, timestamp, Windowed(key, Window(start, min(start + self.size_ms, _LAST_MS)))]
 
-    def _forget_until(self, start: int) -> None:
-        """Nothing is done per key: a segment goes as a whole. What the changelog must still have stays until then."""
-        while self._starts and self._starts[0] <= start and not self._segments[self._starts[0]].dirty:
-            del self._segments[heappop(self._starts)]
+    def forget(self) -> None:
+        """Let go of what starts at the limit or before. Nothing is done per key, but where windows are found by key.
+
+        What the changelog must still have is gone at once for those who look for it, and lies here until then.
+        """
+        self.gone = max(self.gone, self.limit())
+        while self._starts and self._starts[0] <= self.gone and not self._segments[self._starts[0]].dirty:
+            start = heappop(self._starts)
+            segment = self._segments.pop(start)
+            if self._starts_of is not None:
+                for key in segment.rows:
+                    self._drop(key, start)
+
+    def _add(self, segment: Segment, key: Any, start: int, row: Row) -> None:
+        if self._starts_of is not None and key not in segment.rows:
+            insort(self._starts_of.setdefault(key, []), start)
+        segment.rows[key] = row
+
+    def _drop(self, key: Any, start: int) -> None:
+        if self._starts_of is not None:
+            starts = self._starts_of.get(key, [])
+            at = bisect_left(starts, start)
+            if at < len(starts) and starts[at] == start:
+                del starts[at]
+            if not starts:
+                self._starts_of.pop(key, None)
+
+    def _shown(self) -> list[Segment]:
+        return [segment for start, segment in self._segments.items() if start > self.gone]
 
     def newest(self) -> int:
         """The largest timestamp of any row, -1 if there is none."""
@@ -74,8 +155,8 @@ class WindowRows:
 
     def all(self) -> Iterator[tuple[int, Any, Row]]:
         """(start, key, row) of every window."""
-        for start, segment in sorted(self._segments.items()):
-            for key, row in segment.rows.items():
+        for start in self.starts():
+            for key, row in self._segments[start].rows.items():
                 yield start, key, row
 
     # --- changelog (rule F2)
@@ -102,7 +183,8 @@ class WindowRows:
                 continue
             start, _ = _SUFFIX.unpack(data[-_SUFFIX.size :])
             key = self.key.decode(data[: -_SUFFIX.size])
-            if value is None:
-                self.segment(start).rows.pop(key, None)
-            else:
-                self.segment(start).rows[key] = self.row(key, start, self.value.decode(value), timestamp)
+            segment = self.segment(start)
+            if value is not None:
+                self._add(segment, key, start, self.row(key, start, self.value.decode(value), timestamp))
+            elif segment.rows.pop(key, None) is not None:
+                self._drop(key, start)

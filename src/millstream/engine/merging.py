@@ -1,0 +1,88 @@
+"""Aggregations in windows that split and merge: what they begin from, one record more, two aggregates as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from millstream.engine.folds import STEPS, fold_for
+from millstream.plan.aggregation import Aggregation, Counted, Declared, Folded, Kind, Reduced
+
+MergeSlots: TypeAlias = Callable[[list[Any], int, list[Any]], None]  # accumulators, slot, accumulators put into them
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """`begin()` is the aggregate of nothing, `add(key, value, aggregate)` takes a record in, and
+    `merge(key, aggregate, next)` another aggregate. `result` makes what is passed on of what is stored.
+    """
+
+    begin: Callable[[], Any]
+    add: Callable[[Any, Any, Any], Any]
+    merge: Callable[[Any, Any, Any], Any]
+    result: Callable[[Any], Any] | None = None
+
+
+def merging_for(aggregation: Aggregation) -> Merging:
+    """Rule W16; sessions of the user's own aggregate have a merger, which other windows don't need."""
+    fold = fold_for(aggregation)
+    match aggregation:
+        case Counted():
+            return Merging(fold.empty, fold.then, lambda _key, first, then: first + then)
+        case Reduced(reducer=reduce):
+
+            def reduced(_key: Any, first: Any, then: Any) -> Any:
+                return then if first is None else reduce(first, then)
+
+            return Merging(lambda: None, lambda key, value, aggregate: reduced(key, aggregate, value), reduced)
+        case Folded(merger=merger):
+            return Merging(fold.empty, fold.then, merger or _no_merger)
+        case Declared():
+            return Merging(fold.empty, fold.then, _declared(aggregation), fold.result)
+
+
+def _no_merger(_key: Any, _first: Any, _then: Any) -> Any:
+    raise AssertionError("only sessions merge, and theirs have a merger")
+
+
+def _declared(plan: Declared) -> Callable[[Any, list[Any], list[Any]], list[Any]]:
+    steps: list[tuple[MergeSlots, int]] = []
+    width = 0
+    for column in plan.columns:
+        steps.append((MERGES[column.kind], width))
+        width += len(STEPS[column.kind][1])
+
+    def merge(_key: Any, first: list[Any], then: list[Any]) -> list[Any]:
+        merged = list(first)
+        for step, at in steps:
+            step(merged, at, then)
+        return merged
+
+    return merge
+
+
+def _added(slots: list[Any], at: int, then: list[Any]) -> None:
+    slots[at] += then[at]
+
+
+def _both_added(slots: list[Any], at: int, then: list[Any]) -> None:
+    slots[at] += then[at]
+    slots[at + 1] += then[at + 1]
+
+
+def _as_value(kind: Kind) -> MergeSlots:
+    """The other aggregate is one value, put in like a record's."""
+    step = STEPS[kind][0]
+    return lambda slots, at, then: step(slots, at, then[at])
+
+
+MERGES: dict[Kind, MergeSlots] = {
+    "count": _added,
+    "sum": _added,
+    "mean": _both_added,
+    "min": _as_value("min"),
+    "max": _as_value("max"),
+    "first": _as_value("first"),
+    "last": _as_value("last"),
+}

@@ -1,0 +1,169 @@
+"""Aggregation by key and session: windows that grow with their records, and merge (rules W12-W16)."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import Any
+
+from millstream.engine.closing import EmitTimer, lossless
+from millstream.engine.emission import emitter
+from millstream.engine.merging import merging_for
+from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.plan.nodes import Aggregate
+from millstream.plan.windows import SessionWindows
+from millstream.serde import Window, Windowed
+from millstream.state import Session, SessionRows
+
+_LEAST_SEGMENT_MS = 60_000  # of Kafka's RocksDB stores
+
+
+def session_aggregate(node: Aggregate, windows: SessionWindows, downstream: Downstream, parts: Parts) -> NodeFunction:
+    sessions = SessionAggregate(node, windows, downstream, parts)
+    parts.starts.append(sessions.start)
+    return sessions.process
+
+
+class SessionAggregate:
+    """One task's sessions. Results have the session's end as their timestamp (rule W15)."""
+
+    def __init__(self, node: Aggregate, windows: SessionWindows, downstream: Downstream, parts: Parts) -> None:
+        self._node = node
+        self._rows: SessionRows = parts.rows(str(node.store))
+        self._gap, self._grace = windows.gap_ms, windows.grace_ms
+        self._merging = merging_for(node.aggregation)
+        self._emit = emitter(node.emit, downstream, parts, self._merging.result, sends_old=node.sends_old)
+        self._latest = node.emit == "latest"
+        self._context = parts.context
+        self._closer = SessionCloser(node, downstream, parts) if node.on_close else None
+        self._metrics, self._failed = parts.metrics, parts.failures.processing
+        self._time = -1  # observed by this operator (rule T5)
+        if lossless(parts.settings):
+            self._rows.limit, self._rows.needed = self._limit, self._needed
+
+    def start(self) -> None:
+        """A restored store has seen at least its largest end."""
+        self._time = self._rows.newest()
+        if self._closer is not None:
+            self._closer.restored()
+            if self._closer.last_close >= 0:
+                self._time = max(self._time, self._closer.last_close + self._gap + self._grace)
+        self._rows.forget()
+
+    def process(self, key: Any, value: Any, timestamp: int) -> None:
+        if key is None:  # W12
+            self._metrics.dropped += 1
+            return
+        if timestamp > self._time:
+            self._time = timestamp
+        found = self._rows.near(key, timestamp - self._gap, timestamp + self._gap)  # W13
+        first, last = (found[0].start, found[-1].end) if found else (timestamp, timestamp)
+        bounds = Window(min(timestamp, first), max(timestamp, last))
+        if bounds.end + self._gap + self._grace < self._time:  # W14
+            self._metrics.late += 1
+        else:
+            self._accepted(key, value, bounds, found, timestamp)
+        if self._closer is not None:
+            self._closer.close(self._time - self._gap - self._grace)
+
+    def _accepted(self, key: Any, value: Any, bounds: Window, found: list[Session], timestamp: int) -> None:
+        """Rule W15."""
+        merging = self._merging
+        try:
+            aggregate = merging.begin()
+            for session in found:
+                aggregate = merging.merge(key, aggregate, session.value)
+            aggregate = merging.add(key, value, aggregate)
+        except Exception as error:
+            self._failed(self._node.name, self._node.site, error)
+            return
+        before = [(session.windowed(), session.value) for session in found]
+        session = self._rows.put(key, bounds, aggregate, timestamp, found)
+        if self._closer is not None:
+            self._closer.changed(session)
+            return
+        headers, self._context.headers = self._context.headers, ()  # sessions carry none in Kafka Streams
+        self._forward(bounds, aggregate, before, key)
+        self._context.headers = headers
+
+    def _forward(self, bounds: Window, aggregate: Any, before: list[tuple[Windowed[Any], Any]], key: Any) -> None:
+        """A tombstone for each session that went into this one, even with the same bounds, and then this one."""
+        old = None
+        if bounds.start != bounds.end:
+            for windowed, was in before:
+                self._emit(windowed, windowed, None, was, windowed.window.end)
+        elif self._latest and before:
+            old = before[0][1]
+        windowed = Windowed(key, bounds)
+        self._emit(windowed, windowed, aggregate, old, bounds.end)
+
+    # --- what may be forgotten
+
+    def _limit(self) -> int:
+        """Up to which end no record that is not late can reach a session by itself, nor what is to be emitted."""
+        needed = min(self._time - 2 * self._gap - self._grace, self._time - self._rows.retention_ms) - 1
+        return needed if self._closer is None else min(needed, self._closer.last_close - 1)
+
+    def _needed(self, session: Session) -> int | None:
+        """A record between two sessions joins both as long as the later one is open: the earlier one waits with it.
+
+        One that waits for a session which itself only waits does not: sessions that follow one another in less than
+        two gaps would all be kept, for a record that comes as late as all of them together.
+        """
+        following = self._rows.after(session)
+        if following is None or following.start > session.end + 2 * self._gap or following.end <= self._limit():
+            return None
+        return following.end
+
+
+class SessionCloser:
+    """Emits sessions when they have closed, by (end, start, key's bytes) (rules E7-E9)."""
+
+    def __init__(self, node: Aggregate, downstream: Downstream, parts: Parts) -> None:
+        self._rows: SessionRows = parts.rows(str(node.store))
+        self._store = str(node.store)
+        self._forward = downstream.forward
+        self._result = merging_for(node.aggregation).result
+        self._close_times = parts.close_times
+        self._timer = EmitTimer(parts)
+        self._waiting: list[tuple[int, int, Session]] = []  # a heap; an entry may be older than its session's end
+        self._pushed = 0
+        self._lossless = lossless(parts.settings)
+        self.last_close = -1
+
+    def _lost(self, session: Session) -> bool:
+        """Kafka's store finds what has closed as long as it lies in a segment that is still kept (rule W20)."""
+        segment_ms = max(self._rows.retention_ms // 2, _LEAST_SEGMENT_MS)
+        kept_from = (self._rows.largest_end - self._rows.retention_ms) // segment_ms
+        return not self._lossless and session.end // segment_ms < kept_from
+
+    def restored(self) -> None:
+        """What closed before the restart was emitted before it."""
+        self.last_close = self._close_times.get(self._store, -1)
+        for session in self._rows.all():
+            if session.end >= self.last_close:
+                self.changed(session)
+
+    def changed(self, session: Session) -> None:
+        if session.alive and not session.waiting:
+            session.waiting = True
+            self._pushed += 1
+            heappush(self._waiting, (session.end, self._pushed, session))
+
+    def close(self, close_time: int) -> None:
+        """Emit the sessions that end before close_time."""
+        waiting = self._waiting
+        if not self._timer.due() or not waiting or waiting[0][0] >= close_time:
+            return
+        self.last_close = self._close_times[self._store] = close_time
+        closed: list[tuple[int, int, bytes, Session]] = []
+        encode = self._rows.key.encode
+        while waiting and waiting[0][0] < close_time:
+            _, _, session = heappop(waiting)
+            session.waiting = False
+            if session.alive and session.end >= close_time:
+                self.changed(session)
+            elif session.alive and not self._lost(session):
+                closed.append((session.end, session.start, encode(session.key), session))
+        for end, _, _, session in sorted(closed, key=lambda item: item[:3]):
+            value = session.value if self._result is None else self._result(session.value)
+            self._forward(session.windowed(), value, None, end)
