@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from millstream.cli.program import load_app
 from millstream.plan.describe import describe
+from millstream.plan.picture import dot, mermaid
+from millstream.plan.topology import Topology
+
+
+class Notation(StrEnum):
+    """How a topology is printed."""
+
+    TEXT = "text"
+    MERMAID = "mermaid"
+    DOT = "dot"
+
+
+PRINTED: dict[Notation, Callable[[Topology], str]] = {
+    Notation.TEXT: describe,
+    Notation.MERMAID: mermaid,
+    Notation.DOT: dot,
+}
 
 
 def topology(
     program: Annotated[str, typer.Argument(metavar="FILE[:APP]", help="The Python file in which the App is made.")],
+    notation: Annotated[
+        Notation, typer.Option("--format", help="As Kafka Streams describes it, or a picture's source.")
+    ] = Notation.TEXT,
 ) -> None:
-    """Print a program's topology in the form of Kafka Streams' `Topology.describe()`; nothing is run."""
-    typer.echo(describe(load_app(program).topology()))
+    """Print a program's topology; nothing is run."""
+    typer.echo(PRINTED[notation](load_app(program).topology()))
