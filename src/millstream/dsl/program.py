@@ -16,7 +16,9 @@ from millstream.plan.function import positional_parameters
 from millstream.plan.nodes import Emit, Extractor, GlobalTable, Source, StoreSpec, TableSource
 from millstream.plan.site import CallSite, call_site
 from millstream.plan.topology import Topology
+from millstream.serde import Serde
 
+K = TypeVar("K")
 V = TypeVar("V")
 
 
@@ -36,11 +38,19 @@ class Program:
     def stream(
         self,
         *topics: str,
-        value: type[V],
-        key: Any = str,
+        value: type[V] | Serde[V],
         time: Callable[..., int] | None = None,
         name: str | None = None,
     ) -> Stream[str, V]: ...
+    @overload
+    def stream(
+        self,
+        *topics: str,
+        value: type[V] | Serde[V],
+        key: type[K] | Serde[K],
+        time: Callable[..., int] | None = None,
+        name: str | None = None,
+    ) -> Stream[K, V]: ...
     @overload
     def stream(
         self,
@@ -78,6 +88,38 @@ class Program:
         )
         return Stream(self._shared(source, time))
 
+    @overload
+    def table(
+        self,
+        topic: str,
+        *,
+        value: type[V] | Serde[V],
+        store: str | None = None,
+        emit: Emit | None = None,
+        history: Duration | None = None,
+    ) -> Table[str, V]: ...
+    @overload
+    def table(
+        self,
+        topic: str,
+        *,
+        value: type[V] | Serde[V],
+        key: type[K] | Serde[K],
+        store: str | None = None,
+        emit: Emit | None = None,
+        history: Duration | None = None,
+    ) -> Table[K, V]: ...
+    @overload
+    def table(
+        self,
+        topic: str,
+        *,
+        value: Any = None,
+        key: Any = str,
+        store: str | None = None,
+        emit: Emit | None = None,
+        history: Duration | None = None,
+    ) -> Table[Any, Any]: ...
     def table(
         self,
         topic: str,
@@ -117,6 +159,18 @@ class Program:
             self._builder.add_store(self._builder.reserved[node.name], site)
         return Table(handle.after(node, store=reserved))
 
+    @overload
+    def global_table(
+        self, topic: str, *, value: type[V] | Serde[V], store: str | None = None
+    ) -> GlobalTableHandle[str, V]: ...
+    @overload
+    def global_table(
+        self, topic: str, *, value: type[V] | Serde[V], key: type[K] | Serde[K], store: str | None = None
+    ) -> GlobalTableHandle[K, V]: ...
+    @overload
+    def global_table(
+        self, topic: str, *, value: Any = None, key: Any = str, store: str | None = None
+    ) -> GlobalTableHandle[Any, Any]: ...
     def global_table(
         self, topic: str, *, value: Any = None, key: Any = str, store: str | None = None
     ) -> GlobalTableHandle[Any, Any]:

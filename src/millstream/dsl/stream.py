@@ -8,7 +8,7 @@ types or serdes of what the operator makes, where they can't be told from the fu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeAlias, TypeVar, overload
 
 from millstream.dsl import steps, tables
 from millstream.dsl.aggregates import DeclaredAggregate
@@ -28,13 +28,16 @@ from millstream.plan.site import call_site
 from millstream.plan.stream_joins import JoinWindow
 from millstream.plan.tables import JoinKind
 from millstream.plan.windows import TimeWindows
-from millstream.serde import INT64, Windowed
+from millstream.serde import INT64, Serde, Windowed
 
 K = TypeVar("K")
 V = TypeVar("V")
 K2 = TypeVar("K2")
 V2 = TypeVar("V2")
 W = TypeVar("W")
+
+# a class or a function that makes processors, or a generator function of a record
+Supplier: TypeAlias = Callable[[], Any] | Callable[[Any], Iterable[Any]]
 
 
 class Stream(Generic[K, V]):
@@ -156,16 +159,46 @@ class Stream(Generic[K, V]):
         """
         return tuple(Stream(handle) for handle in branched(self.handle, predicates))
 
+    @overload
     def process(
         self,
-        supplier: Callable[[], Any],
+        supplier: Supplier,
+        *,
+        stores: Sequence[StoreSpec | str] = (),
+        value: type[V2] | Serde[V2],
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    @overload
+    def process(
+        self,
+        supplier: Supplier,
+        *,
+        stores: Sequence[StoreSpec | str] = (),
+        key: type[K2] | Serde[K2],
+        value: type[V2] | Serde[V2],
+        name: str | None = None,
+    ) -> Stream[K2, V2]: ...
+    @overload
+    def process(
+        self,
+        supplier: Supplier,
+        *,
+        stores: Sequence[StoreSpec | str] = (),
+        key: Any = None,
+        value: Any = None,
+        name: str | None = None,
+    ) -> Stream[Any, Any]: ...
+    def process(
+        self,
+        supplier: Supplier,
         *,
         stores: Sequence[StoreSpec | str] = (),
         key: Any = None,
         value: Any = None,
         name: str | None = None,
     ) -> Stream[Any, Any]:
-        """Records through a processor: an object with `process(record)`, made once for each task by `supplier`.
+        """Records through a processor: an object with `process(record)`, made once for each task by `supplier`,
+        or a generator function of the record, which yields what is passed on.
 
         `stores` are the stores that it sees (rule P7). Keys keep their serde unless `key` is given.
         """
@@ -173,6 +206,8 @@ class Stream(Generic[K, V]):
 
     # --- groups and joins
 
+    @overload
+    def group_by(self, *keys: str, key: type[K2] | Serde[K2], name: str | None = None) -> GroupedStream[K2, V]: ...
     @overload
     def group_by(self, *keys: str, key: Any = None, name: str | None = None) -> GroupedStream[Any, V]: ...
     @overload
@@ -244,7 +279,37 @@ class Stream(Generic[K, V]):
         other: GlobalTable[Any, W],
         value: Callable[[V, W], V2],
         *,
-        key: Callable[[K, V], Any] | Callable[[V], Any],
+        key: Callable[[V], Any],
+        result: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    @overload
+    def join(
+        self,
+        other: GlobalTable[Any, W],
+        value: Callable[[V, W], V2],
+        *,
+        key: Callable[[K, V], Any],
+        result: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    @overload
+    def join(
+        self,
+        other: GlobalTable[Any, W],
+        value: Callable[[K, V, W], V2],
+        *,
+        key: Callable[[V], Any],
+        result: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    @overload
+    def join(
+        self,
+        other: GlobalTable[Any, W],
+        value: Callable[[K, V, W], V2],
+        *,
+        key: Callable[[K, V], Any],
         result: Any = None,
         name: str | None = None,
     ) -> Stream[K, V2]: ...
@@ -313,10 +378,50 @@ class Stream(Generic[K, V]):
     @overload
     def left_join(
         self,
+        other: Table[K, W],
+        value: Callable[[K, V, W | None], V2],
+        *,
+        result: Any = None,
+        grace: Duration | None = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    @overload
+    def left_join(
+        self,
         other: GlobalTable[Any, W],
         value: Callable[[V, W | None], V2],
         *,
-        key: Callable[[K, V], Any] | Callable[[V], Any],
+        key: Callable[[V], Any],
+        result: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    @overload
+    def left_join(
+        self,
+        other: GlobalTable[Any, W],
+        value: Callable[[V, W | None], V2],
+        *,
+        key: Callable[[K, V], Any],
+        result: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    @overload
+    def left_join(
+        self,
+        other: GlobalTable[Any, W],
+        value: Callable[[K, V, W | None], V2],
+        *,
+        key: Callable[[V], Any],
+        result: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    @overload
+    def left_join(
+        self,
+        other: GlobalTable[Any, W],
+        value: Callable[[K, V, W | None], V2],
+        *,
+        key: Callable[[K, V], Any],
         result: Any = None,
         name: str | None = None,
     ) -> Stream[K, V2]: ...
@@ -508,19 +613,64 @@ class GroupedStream(Generic[K, V]):
         kept = Kept(Reduced(fn.call), self.handle.value, self.handle.value)
         return self._aggregated("reduce", kept, Materialized(store, name, emit, history))
 
+    @overload
     def aggregate(
         self,
-        result: Callable[..., V2] | None = None,
+        result: Callable[..., V2],
         *,
-        initializer: Callable[[], V2] | None = None,
-        aggregator: Callable[[Any, V, V2], V2] | Callable[[V, V2], V2] | None = None,
+        store: str | None = None,
+        name: str | None = None,
+        emit: Emit | None = None,
+        history: Duration | None = None,
+        **columns: DeclaredAggregate,
+    ) -> Table[K, V2]: ...
+    @overload
+    def aggregate(
+        self,
+        *,
+        initializer: Callable[[], V2],
+        aggregator: Callable[[V, V2], V2],
+        value: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+        emit: Emit | None = None,
+        history: Duration | None = None,
+    ) -> Table[K, V2]: ...
+    @overload
+    def aggregate(
+        self,
+        *,
+        initializer: Callable[[], V2],
+        aggregator: Callable[[Any, V, V2], V2],
+        value: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+        emit: Emit | None = None,
+        history: Duration | None = None,
+    ) -> Table[K, V2]: ...
+    @overload
+    def aggregate(
+        self,
+        *,
+        store: str | None = None,
+        name: str | None = None,
+        emit: Emit | None = None,
+        history: Duration | None = None,
+        **columns: DeclaredAggregate,
+    ) -> Table[K, Any]: ...
+    def aggregate(
+        self,
+        result: Any = None,
+        *,
+        initializer: Any = None,
+        aggregator: Any = None,
         value: Any = None,
         store: str | None = None,
         name: str | None = None,
         emit: Emit | None = None,
         history: Duration | None = None,
         **columns: DeclaredAggregate,
-    ) -> Table[K, V2]:
+    ) -> Table[K, Any]:
         """Declared aggregates, `aggregate(Quality, reports=ms.count(), bitrate=ms.mean("bitrate"))`, or Kafka Streams'
         `initializer` and `aggregator` of (key, value, aggregate), or (value, aggregate). Returning None deletes the
         entry (rule A3).
@@ -670,6 +820,7 @@ class Table(Generic[K, V]):
             return self._joined_by(other, (foreign_key, value), result, how, keeps_left=True)
         return self._joined("left", other, value, result, how)
 
+    @overload
     def outer_join(
         self,
         other: Table[K, W],
@@ -678,7 +829,26 @@ class Table(Generic[K, V]):
         result: Any = None,
         store: str | None = None,
         name: str | None = None,
-    ) -> Table[K, V2]:
+    ) -> Table[K, V2]: ...
+    @overload
+    def outer_join(
+        self,
+        other: Table[K, W],
+        value: Callable[[K, V | None, W | None], V2],
+        *,
+        result: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Table[K, V2]: ...
+    def outer_join(
+        self,
+        other: Table[K, Any],
+        value: Callable[..., Any],
+        *,
+        result: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Table[K, Any]:
         """Every row of both tables, with None where one side has none (rule J22)."""
         return self._joined("outer", other, value, result, Materialized(store, name, None))
 

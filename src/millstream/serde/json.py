@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 import msgspec
 
@@ -26,6 +26,10 @@ class JsonSerde(Generic[T]):
     encode: Callable[[T], bytes]
     decode: Callable[[bytes], T]
 
+    @overload
+    def __init__(self, of: type[T], *, key: bool = False) -> None: ...
+    @overload
+    def __init__(self: JsonSerde[Any], of: Any = Any, *, key: bool = False) -> None: ...
     def __init__(self, of: Any = Any, *, key: bool = False) -> None:
         self.type = of
         self.name = f"json({of.__name__ if isinstance(of, type) else of})"
