@@ -15,13 +15,17 @@ from millstream.dsl import (
     count,
     first,
     hopping,
+    join_window,
     key_value_store,
     last,
     max,  # noqa: A004 - the field's term, used as ms.max
     mean,
     min,  # noqa: A004
+    session,
+    sliding,
     sum,  # noqa: A004
     tumbling,
+    unlimited,
 )
 from millstream.engine import FailedRecord, Message, Processor, ProcessorContext, RecordMetadata
 from millstream.errors import MillstreamError, TopologyError
@@ -56,11 +60,15 @@ __all__ = [
     "count",
     "first",
     "hopping",
+    "join_window",
     "key_value_store",
     "last",
     "max",
     "mean",
     "min",
+    "session",
+    "sliding",
     "sum",
     "tumbling",
+    "unlimited",
 ]

@@ -116,6 +116,19 @@ def flat_function(fn: Spec) -> Callable[[Any, Any], list[tuple[Any, Any]]]:
             raise ValueError(name)
 
 
+class TopicByKey:
+    """The topic is a prefix and the key's text."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    def __repr__(self) -> str:
+        return f"TopicByKey[prefix={self.prefix}]"
+
+    def __call__(self, key: Any, _value: Any) -> str:
+        return self.prefix + text(key)
+
+
 def joiner(fn: Spec) -> Callable[[Any, Any, Any], Any]:
     match fn["name"]:
         case "concat":

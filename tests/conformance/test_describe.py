@@ -16,8 +16,8 @@ from tests.shared import CONFORMANCE
 
 
 def comparable(lines: list[str]) -> list[str]:
-    """Kafka Streams sorts children by sizes that still grow meanwhile, and hashes stores: their order is chance."""
-    return [re.sub(r"(?<=--> ).*|(?<=stores: \[).*(?=\])", _in_order, line) for line in lines]
+    """Kafka Streams sorts neighbours by sizes that still grow meanwhile, and hashes stores: their order is chance."""
+    return [re.sub(r"(?<=--> ).*|(?<=<-- ).*|(?<=stores: \[).*(?=\])", _in_order, line) for line in lines]
 
 
 def _in_order(listed: re.Match[str]) -> str:

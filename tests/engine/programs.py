@@ -18,9 +18,11 @@ from tests.engine.tasks import Row, Rows
 Values = ms.Stream[Any, Any]
 
 STATELESS = ("filter", "filter_not", "map_values", "select_key", "map", "flat_map", "flat_map_values", "peek", "fail")
-STATEFUL = ("count", "reduce", "fold", "declare", "tumble", "hop", "process", "punctuate")
+STATEFUL = ("count", "reduce", "fold", "declare", "tumble", "hop", "process", "punctuate", "cogroup", "fixed_key")
+INNER_STREAM_JOINS = ("stream_join", "self_join")
+OUTER_STREAM_JOINS = ("left_stream_join", "outer_stream_join")
 JOINS = ("join", "left_join", "global_join", "left_global_join")
-SHAPES = ("merge", "to", "branch", "repartition")
+SHAPES = ("merge", "to", "branch", "repartition", "split", "route")
 
 
 class Totals(msgspec.Struct):
@@ -154,6 +156,42 @@ class Building:
     def left_join(self, stream: Values) -> Values:
         return stream.left_join(self.table, lambda v, row: {**v, "row": number(row)}, name=f"j{self.count}")
 
+    def stream_join(self, stream: Values) -> Values:
+        window = ms.join_window(before=7, after=4, grace=5)
+        return stream.join(self.streams[-1], _pair, window=window, name=f"j{self.count}")
+
+    def self_join(self, stream: Values) -> Values:
+        return stream.join(stream, _pair, window=ms.join_window(3), name=f"j{self.count}")
+
+    def left_stream_join(self, stream: Values) -> Values:
+        window = ms.join_window(5, grace=5)
+        return stream.left_join(self.streams[-1], _pair, window=window, name=f"j{self.count}")
+
+    def outer_stream_join(self, stream: Values) -> Values:
+        window = ms.join_window(before=2, after=9)
+        return stream.outer_join(self.streams[-1], _pair, window=window, name=f"j{self.count}")
+
+    def cogroup(self, stream: Values) -> Values:
+        groups = (self._grouped(stream), self.streams[-1].group_by(lambda v: v and v["g"], name=f"h{self.count}"))
+        first = groups[0].cogroup(lambda v, total: total + number(v))
+        both = first.cogroup(groups[1], lambda v, total: None if total > 60 else total - number(v))
+        return self._numbers(both.aggregate(lambda: 50, value=int))
+
+    def fixed_key(self, stream: Values) -> Values:
+        def twice(record: ms.Message) -> Iterator[ms.Message]:
+            yield record
+            yield record.with_value({"n": 1, "g": "x"})
+
+        return stream.process_values(twice)
+
+    def split(self, stream: Values) -> Values:
+        odd, rest = stream.branches(lambda v: number(v) % 2)
+        return odd.map_values(lambda v: {**v, "odd": 1}).merge(rest)
+
+    def route(self, stream: Values) -> Values:
+        stream.to(lambda v: f"out{number(v) % 2}", partitioner=lambda _k, v, partitions: number(v) % partitions)
+        return stream
+
     def global_join(self, stream: Values) -> Values:
         return stream.join(self.places, lambda v, row: {**v, "place": row["n"]}, key=lambda v: v["g"])
 
@@ -173,6 +211,10 @@ def _as_value(value: Any) -> Any:
             return {"n": value, "g": "xyz"[value % 3]}
         case _:
             return value
+
+
+def _pair(left: Any, right: Any) -> Any:
+    return {"n": number(left) + number(right), "g": "xyz"[number(right) % 3], "alone": left is None or right is None}
 
 
 def _fails(value: Any) -> Any:

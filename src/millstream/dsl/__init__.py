@@ -3,7 +3,8 @@
 from millstream.dsl.aggregates import count, first, last, max, mean, min, sum  # noqa: A004 - the field's terms
 from millstream.dsl.stores import key_value_store
 from millstream.dsl.stream import GlobalTable, GroupedStream, GroupedTable, Stream, Table
-from millstream.dsl.windows import hopping, tumbling
+from millstream.dsl.stream_joins import join_window
+from millstream.dsl.windows import hopping, session, sliding, tumbling, unlimited
 
 __all__ = [
     "GlobalTable",
@@ -14,11 +15,15 @@ __all__ = [
     "count",
     "first",
     "hopping",
+    "join_window",
     "key_value_store",
     "last",
     "max",
     "mean",
     "min",
+    "session",
+    "sliding",
     "sum",
     "tumbling",
+    "unlimited",
 ]

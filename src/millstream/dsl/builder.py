@@ -117,7 +117,18 @@ class Builder:
             for kind in ("SINK", "FILTER", "SOURCE")
         )
         self.add(KeyPresent(name=present, parents=(parent,), site=site, null_keys=topic.null_keys))
-        self.add(Sink(name=sink, parents=(present,), site=site, topic=topic.name, key=key, value=value, internal=True))
+        self.add(
+            Sink(
+                name=sink,
+                parents=(present,),
+                site=site,
+                topic=topic.name,
+                key=key,
+                value=value,
+                internal=True,
+                partitioner=topic.partitioner,
+            )
+        )
         return self.add(
             Source(name=source, parents=(), site=site, topics=(topic.name,), key=key, value=value, internal=True)
         )

@@ -8,7 +8,7 @@ from typing import Any
 from millstream.dsl.builder import Builder
 from millstream.errors import TopologyError
 from millstream.plan.function import UNKNOWN, declared_result
-from millstream.plan.nodes import Node, RepartitionTopic
+from millstream.plan.nodes import Node, Partitioner, RepartitionTopic
 from millstream.plan.site import CallSite, call_site
 from millstream.serde import STRING, JsonSerde, Serde, serde_for
 
@@ -45,9 +45,10 @@ class Handle:
         generated: str = "",
         partitions: int | None = None,
         null_keys: bool = False,
+        partitioner: Partitioner | None = None,
     ) -> Handle:
         """The place behind an internal topic with the name that the user gave, or else a generated one."""
-        topic = RepartitionTopic(f"{given or generated}-repartition", partitions, null_keys)
+        topic = RepartitionTopic(f"{given or generated}-repartition", partitions, null_keys, partitioner)
         source = self.builder.repartition(self.node, topic, (self.key, self.value), site, named=given is not None)
         return replace(self, node=source, key_changed=False)
 

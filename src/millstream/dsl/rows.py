@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from millstream.dsl.builder import Builder
 from millstream.dsl.handle import Handle
+from millstream.plan.cogroup import CogroupMerge
 from millstream.plan.nodes import TableNode, TableSource
 from millstream.plan.tables import TableFilter, TableMapValues, TableMerge, TableTableJoin
 
@@ -23,7 +24,7 @@ def send_old(table: Handle, *, needed: bool) -> bool:
 def history_of(table: Handle) -> int | None:
     """How much of its past a versioned table knows, in ms; None for a table that knows the latest rows alone."""
     node = table.builder.node(table.node)
-    while isinstance(node, TableFilter | TableMapValues) and node.store is None:
+    while isinstance(node, TableFilter | TableMapValues | CogroupMerge) and node.store is None:
         node = table.builder.node(node.parents[0])
     store = node.store if isinstance(node, TableNode) else None
     spec = None if store is None else table.builder.store(store)
@@ -37,7 +38,7 @@ def _stores_behind(builder: Builder, name: str) -> tuple[str, ...]:
             return (store,)
         case TableSource():
             return (_materialized(builder, node),)
-        case TableFilter() | TableMapValues():
+        case TableFilter() | TableMapValues() | CogroupMerge():
             return _stores_behind(builder, node.parents[0])
         case TableMerge(left_table=left, right_table=right):
             return tuple(dict.fromkeys((*_stores_behind(builder, left), *_stores_behind(builder, right))))
@@ -56,7 +57,7 @@ def _send_old(builder: Builder, name: str, *, needed: bool) -> bool:
         case TableFilter(store=None) | TableMapValues(store=None):
             if not _send_old(builder, node.parents[0], needed=needed):
                 return False
-        case TableMerge():
+        case TableMerge() | CogroupMerge():
             for side in node.parents:
                 _send_old(builder, side, needed=True)
         case TableTableJoin():

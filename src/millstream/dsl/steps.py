@@ -16,13 +16,15 @@ from millstream.plan.nodes import (
     Map,
     MapValues,
     Merge,
+    Partitioner,
     Peek,
     Process,
     SelectKey,
     Sink,
     StoreSpec,
 )
-from millstream.plan.site import call_site
+from millstream.plan.sinks import RoutedSink
+from millstream.plan.site import CallSite, call_site
 
 
 def filtered(handle: Handle, predicate: Callable[..., object], name: str | None, *, negated: bool) -> Handle:
@@ -92,9 +94,15 @@ def merged(handle: Handle, other: Handle, name: str | None) -> Handle:
 
 
 def processed(
-    handle: Handle, supplier: Any, stores: Sequence[StoreSpec | str], serdes: tuple[Any, Any], name: str | None
+    handle: Handle,
+    supplier: Any,
+    stores: Sequence[StoreSpec | str],
+    serdes: tuple[Any, Any],
+    name: str | None,
+    *,
+    fixed_key: bool = False,
 ) -> Handle:
-    site = call_site("process")
+    site = call_site("process_values" if fixed_key else "process")
     if not callable(supplier):
         raise TopologyError(f"{site}: expected a processor class or a function that makes one, got {supplier!r}")
     user_function(supplier, site, values=int(inspect.isgeneratorfunction(supplier)), key=False)
@@ -107,31 +115,58 @@ def processed(
         elif not builder.has_store(store):
             raise TopologyError(f"{site}: there is no store named {store!r}; declare it with ms.key_value_store")
     names = tuple(store.name if isinstance(store, StoreSpec) else store for store in stores)
-    node = name or builder.name("KSTREAM-PROCESSOR")  # a named processor burns no index
+    kind = "PROCESSVALUES" if fixed_key else "PROCESSOR"
+    node = name or builder.name(f"KSTREAM-{kind}")  # a name burns no index here
     key, value = serdes
     return handle.after(
-        Process(name=node, parents=(handle.node,), site=site, supplier=supplier, stores=names),
+        Process(name=node, parents=(handle.node,), site=site, supplier=supplier, stores=names, fixed_key=fixed_key),
         key=handle.key if key is None else given_serde(key, key=True),
         value=value_serde(value, None),
-        key_changed=True,
+        key_changed=handle.key_changed if fixed_key else True,
     )
 
 
-def sunk(handle: Handle, topic: str, serdes: tuple[Any, Any], name: str | None) -> None:
+def printed(handle: Handle, label: str | None, name: str | None) -> None:
+    site = call_site("print")
+    node = handle.builder.name("KSTREAM-PRINTER", name)
+    shown = label or handle.node
+
+    def show(key: Any, value: Any) -> None:
+        print(f"[{shown}]: {key}, {value}")
+
+    handle.builder.add(Peek(name=node, parents=(handle.node,), site=site, action=user_function(show, site)))
+
+
+def sunk(
+    handle: Handle,
+    topic: str | Callable[..., str],
+    serdes: tuple[Any, Any],
+    name: str | None,
+    partitioner: Partitioner | None,
+) -> None:
     site = call_site("to")
-    if not isinstance(topic, str) or not topic:
-        raise TopologyError(f"{site}: expected a topic's name, got {topic!r}")
+    if not callable(topic) and (not isinstance(topic, str) or not topic):
+        raise TopologyError(f"{site}: expected a topic's name, or a function that tells it, got {topic!r}")
+    check_partitioner(partitioner, site)
     key, value = serdes
-    handle.after(
-        Sink(
-            name=handle.builder.name("KSTREAM-SINK", name),
-            parents=(handle.node,),
-            site=site,
-            topic=topic,
-            key=handle.key if key is None else given_serde(key, key=True),
-            value=handle.value if value is None else given_serde(value),
-        )
-    )
+    common: dict[str, Any] = {
+        "name": handle.builder.name("KSTREAM-SINK", name),
+        "parents": (handle.node,),
+        "site": site,
+        "key": handle.key if key is None else given_serde(key, key=True),
+        "value": handle.value if value is None else given_serde(value),
+        "partitioner": partitioner,
+    }
+    if isinstance(topic, str):
+        handle.builder.add(Sink(topic=topic, **common))
+    else:
+        handle.builder.add(RoutedSink(topic_of=user_function(topic, site), **common))
+
+
+def check_partitioner(partitioner: Any, site: CallSite) -> None:
+    """A partitioner is called with (key, value, number of partitions)."""
+    if partitioner is not None:
+        user_function(partitioner, site, values=3, key=False)
 
 
 def _rekeyed(handle: Handle, node: Map | FlatMap, serdes: tuple[Any, Any]) -> Handle:

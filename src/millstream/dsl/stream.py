@@ -14,20 +14,22 @@ from millstream.dsl import steps, tables
 from millstream.dsl.aggregates import DeclaredAggregate
 from millstream.dsl.aggregation import Kept, Materialized, aggregated, declared, folded
 from millstream.dsl.branches import Splitting, branched
+from millstream.dsl.cogroup import Cogrouping, Group, check_group, cogrouped
 from millstream.dsl.foreign_key import foreign_key_joined
 from millstream.dsl.grouping import grouped
 from millstream.dsl.handle import Handle, value_serde
 from millstream.dsl.joins import global_joined, table_joined
 from millstream.dsl.stream_joins import StreamJoining, streams_joined
+from millstream.dsl.windowed import EmitStrategy, Windowing, windowing
 from millstream.duration import Duration
 from millstream.errors import TopologyError
 from millstream.plan.aggregation import Counted, Reduced
 from millstream.plan.function import user_function
-from millstream.plan.nodes import Emit, StoreSpec, ToStream
+from millstream.plan.nodes import Emit, Partitioner, StoreSpec, ToStream
 from millstream.plan.site import call_site
 from millstream.plan.stream_joins import JoinWindow
 from millstream.plan.tables import JoinKind
-from millstream.plan.windows import TimeWindows
+from millstream.plan.windows import Windows
 from millstream.serde import INT64, Serde, Windowed
 
 K = TypeVar("K")
@@ -203,6 +205,31 @@ class Stream(Generic[K, V]):
         `stores` are the stores that it sees (rule P7). Keys keep their serde unless `key` is given.
         """
         return Stream(steps.processed(self.handle, supplier, stores, (key, value), name))
+
+    def process_values(
+        self,
+        supplier: Callable[[], Any],
+        *,
+        stores: Sequence[StoreSpec | str] = (),
+        value: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, Any]:
+        """As `process`, but records keep their key, so that nothing has to be repartitioned behind it (rule O3).
+
+        The processor forwards what it was given, changed by `with_value`, `with_timestamp` or `with_headers`.
+
+        >>> import millstream as ms
+        >>> class Numbered:
+        ...     def init(self, context):
+        ...         self.context, self.store = context, context.get_state_store("seen")
+        ...     def process(self, record):
+        ...         seen = (self.store.get(record.key) or 0) + 1
+        ...         self.store.put(record.key, seen)
+        ...         self.context.forward(record.with_value(seen))
+        >>> lines = ms.App("lines").stream("lines", value=str)
+        >>> lines.process_values(Numbered, stores=[ms.key_value_store("seen", value=int)], value=int).to("numbers")
+        """
+        return Stream(steps.processed(self.handle, supplier, stores, (None, value), name, fixed_key=True))
 
     # --- groups and joins
 
@@ -530,15 +557,45 @@ class Stream(Generic[K, V]):
 
     # --- topics
 
-    def to(self, topic: str, *, key: Any = None, value: Any = None, name: str | None = None) -> None:
-        """Write the records to a topic, with the stream's serdes unless others are given."""
-        steps.sunk(self.handle, topic, (key, value), name)
+    def to(
+        self,
+        topic: str | Callable[[V], str] | Callable[[K, V], str],
+        *,
+        key: Any = None,
+        value: Any = None,
+        partitioner: Partitioner | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Write the records to a topic, with the stream's serdes unless others are given.
 
-    def repartition(self, *, name: str | None = None, partitions: int | None = None) -> Stream[K, V]:
-        """Send the records through the internal topic `<app>-<name>-repartition`, partitioned by their key."""
+        A function instead of the topic's name tells the topic of each record; these topics must exist. `partitioner`
+        is called with (key, value, number of partitions) and gives the record's partition or several, nothing for the
+        default by key, or an empty set to drop the record (rule O10).
+
+        >>> import millstream as ms
+        >>> lines = ms.App("lines").stream("lines", value=str)
+        >>> lines.to("copies", partitioner=lambda key, line, partitions: len(line) % partitions)
+        >>> lines.to(lambda line: "long" if len(line) > 80 else "short")
+        """
+        steps.sunk(self.handle, topic, (key, value), name, partitioner)
+
+    def print(self, label: str | None = None, *, name: str | None = None) -> None:
+        """Print each record to standard output, as `[label]: key, value`."""
+        steps.printed(self.handle, label, name)
+
+    def repartition(
+        self, *, name: str | None = None, partitions: int | None = None, partitioner: Partitioner | None = None
+    ) -> Stream[K, V]:
+        """Send the records through the internal topic `<app>-<name>-repartition`, partitioned by their key, or as the
+        `partitioner` says (see `to`).
+        """
         site = call_site("repartition")
+        steps.check_partitioner(partitioner, site)
         generated = "" if name else self.handle.builder.name("KSTREAM-REPARTITION")
-        return Stream(self.handle.repartitioned(name, site, generated=generated, partitions=partitions))
+        through = self.handle.repartitioned(
+            name, site, generated=generated, partitions=partitions, partitioner=partitioner
+        )
+        return Stream(through)
 
 
 class SplitStream(Generic[K, V]):
@@ -576,17 +633,53 @@ class SplitStream(Generic[K, V]):
 class GroupedStream(Generic[K, V]):
     """A stream's records by key, ready to be aggregated: `KGroupedStream`."""
 
-    def __init__(self, handle: Handle, name: str | None, windows: TimeWindows | None = None) -> None:
+    def __init__(self, handle: Handle, name: str | None, windows: Windowing | None = None) -> None:
         self.handle = handle
         self._name = name
         self._windows = windows
 
-    def windowed_by(self, windows: TimeWindows) -> GroupedStream[Windowed[K], V]:
-        """Aggregate by key and window of event time; results have `Windowed` keys."""
-        site = call_site("windowed_by")
-        if not isinstance(windows, TimeWindows):
-            raise TopologyError(f"{site}: expected windows such as ms.tumbling('10s'), got {windows!r}")
-        return GroupedStream(self.handle, self._name, windows)
+    def windowed_by(self, windows: Windows, *, retention: Duration | None = None) -> GroupedStream[Windowed[K], V]:
+        """Aggregate by key and window of event time; results have `Windowed` keys.
+
+        Windows are `ms.tumbling`, `ms.hopping`, `ms.sliding`, `ms.session` and `ms.unlimited`. `retention` keeps them
+        for longer than records can reach them, for look-ups (rule W20).
+
+        >>> import millstream as ms
+        >>> clicks = ms.App("clicks").stream("clicks", value=str).group_by_key()
+        >>> visits = clicks.windowed_by(ms.session("30m", grace="5m")).count()
+        """
+        return GroupedStream(self.handle, self._name, windowing(windows, retention, call_site("windowed_by")))
+
+    def emit_strategy(self, strategy: EmitStrategy) -> GroupedStream[K, V]:
+        """When windows are emitted: `"window_update"`, with each change, or `"window_close"`, once, when they closed.
+
+        A window closes when a record of any key of its partition has moved time past its end and grace (rule E7).
+
+        >>> import millstream as ms
+        >>> clicks = ms.App("clicks").stream("clicks", value=str).group_by_key()
+        >>> visits = clicks.windowed_by(ms.tumbling("1m")).emit_strategy("window_close").count()
+        """
+        site = call_site("emit_strategy")
+        if self._windows is None:
+            raise TopologyError(f"{site}: windows are emitted so; call windowed_by(...) before it")
+        return GroupedStream(self.handle, self._name, self._windows.emitted(strategy, site))
+
+    def emit_on_close(self) -> GroupedStream[K, V]:
+        """Emit each window once, when it has closed: `emit_strategy("window_close")`."""
+        return self.emit_strategy("window_close")
+
+    def cogroup(self, aggregator: Callable[..., V2]) -> CogroupedStream[K, V2]:
+        """Aggregate with groups of other streams into one table: an aggregator for each, of (key, value, aggregate) or
+        (value, aggregate); the initializer comes last (rule A5).
+
+        >>> import millstream as ms
+        >>> app = ms.App("bank")
+        >>> paid_in, drawn = app.stream("paid-in", value=int), app.stream("drawn", value=int)
+        >>> put = paid_in.group_by_key().cogroup(lambda amount, balance: balance + amount)
+        >>> both = put.cogroup(drawn.group_by_key(), lambda amount, balance: balance - amount)
+        >>> both.aggregate(lambda: 0, value=int).to_stream().to("balances")
+        """
+        return CogroupedStream((Group(self.handle, self._name, aggregator),), self._windows)
 
     def count(
         self,
@@ -630,6 +723,7 @@ class GroupedStream(Generic[K, V]):
         *,
         initializer: Callable[[], V2],
         aggregator: Callable[[V, V2], V2],
+        merger: Callable[..., V2] | None = None,
         value: Any = None,
         store: str | None = None,
         name: str | None = None,
@@ -642,6 +736,7 @@ class GroupedStream(Generic[K, V]):
         *,
         initializer: Callable[[], V2],
         aggregator: Callable[[Any, V, V2], V2],
+        merger: Callable[..., V2] | None = None,
         value: Any = None,
         store: str | None = None,
         name: str | None = None,
@@ -658,12 +753,13 @@ class GroupedStream(Generic[K, V]):
         history: Duration | None = None,
         **columns: DeclaredAggregate,
     ) -> Table[K, Any]: ...
-    def aggregate(
+    def aggregate(  # noqa: PLR0913 - what is aggregated, or how it is by hand, and how it is kept
         self,
         result: Any = None,
         *,
         initializer: Any = None,
         aggregator: Any = None,
+        merger: Any = None,
         value: Any = None,
         store: str | None = None,
         name: str | None = None,
@@ -673,11 +769,11 @@ class GroupedStream(Generic[K, V]):
     ) -> Table[K, Any]:
         """Declared aggregates, `aggregate(Quality, reports=ms.count(), bitrate=ms.mean("bitrate"))`, or Kafka Streams'
         `initializer` and `aggregator` of (key, value, aggregate), or (value, aggregate). Returning None deletes the
-        entry (rule A3).
+        entry (rule A3). Sessions also take a `merger` of (key, aggregate, next aggregate), or of the two aggregates.
         """
         site = call_site("aggregate")
         if initializer is not None or aggregator is not None:
-            kept = folded(initializer, aggregator, value, site)
+            kept = folded(initializer, aggregator, value, site, merger)
         else:
             kept = declared(self.handle, result, columns, site)
         return self._aggregated("aggregate", kept, Materialized(store, name, emit, history))
@@ -685,6 +781,41 @@ class GroupedStream(Generic[K, V]):
     def _aggregated(self, operator: str, kept: Kept, how: Materialized) -> Table[Any, Any]:
         site = call_site(operator)
         return Table(aggregated(self.handle, self._name, self._windows, kept, how, site))
+
+
+class CogroupedStream(Generic[K, V]):
+    """Groups of several streams, ready to be aggregated together: `CogroupedKStream`."""
+
+    def __init__(self, groups: tuple[Group, ...], windows: Windowing | None = None) -> None:
+        self._groups = groups
+        self._windows = windows
+
+    def cogroup(self, group: GroupedStream[Any, Any], aggregator: Callable[..., V]) -> CogroupedStream[K, V]:
+        """Another stream's group with the same keys, and its aggregator."""
+        site = call_site("cogroup")
+        if not isinstance(group, GroupedStream):
+            raise TopologyError(f"{site}: expected a grouped stream, got {type(group).__name__}")
+        check_group(self._groups[0].handle, group.handle, site)
+        return CogroupedStream((*self._groups, group.cogroup(aggregator)._groups[0]), self._windows)
+
+    def windowed_by(self, windows: Windows, *, retention: Duration | None = None) -> CogroupedStream[Windowed[K], V]:
+        """Aggregate by key and window of event time."""
+        return CogroupedStream(self._groups, windowing(windows, retention, call_site("windowed_by")))
+
+    def aggregate(
+        self,
+        initializer: Callable[[], V],
+        *,
+        merger: Callable[..., V] | None = None,
+        value: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+        emit: Emit | None = None,
+        history: Duration | None = None,
+    ) -> Table[K, V]:
+        """The table of aggregates that begin with what `initializer` gives; sessions also take a `merger`."""
+        how = Cogrouping(self._groups, self._windows, initializer, merger, value)
+        return Table(cogrouped(how, Materialized(store, name, emit, history), call_site("aggregate")))
 
 
 class Table(Generic[K, V]):
@@ -876,8 +1007,36 @@ class Table(Generic[K, V]):
 
     # --- streams
 
-    def to_stream(self, *, emit: Emit = "every", name: str | None = None) -> Stream[K, V]:
-        """Every update as a record; a deleted row as one with the value None (rule K6).
+    @overload
+    def to_stream(self, *, emit: Emit = "every", name: str | None = None) -> Stream[K, V]: ...
+    @overload
+    def to_stream(
+        self,
+        *,
+        key: Callable[[V], K2],
+        key_type: Any = None,
+        emit: Emit = "every",
+        name: str | None = None,
+    ) -> Stream[K2, V]: ...
+    @overload
+    def to_stream(
+        self,
+        *,
+        key: Callable[[K, V], K2],
+        key_type: Any = None,
+        emit: Emit = "every",
+        name: str | None = None,
+    ) -> Stream[K2, V]: ...
+    def to_stream(
+        self,
+        *,
+        key: Callable[..., Any] | None = None,
+        key_type: Any = None,
+        emit: Emit = "every",
+        name: str | None = None,
+    ) -> Stream[Any, V]:
+        """Every update as a record; a deleted row as one with the value None (rule K6). `key` makes a new key of the
+        value, or of (key, value), as `select_key` does; `key_type` is its type or serde.
 
         With `emit="latest"` of a table that emits each update, this stream alone has the last update of each key in a
         round of processing.
@@ -887,7 +1046,8 @@ class Table(Generic[K, V]):
         added = ToStream(
             name=node, parents=(self.handle.node,), site=site, emit=self.handle.builder.emission(emit, site)
         )
-        return Stream(self.handle.after(added, key_changed=False, store=None))
+        stream: Stream[K, V] = Stream(self.handle.after(added, key_changed=False, store=None))
+        return stream if key is None else stream.select_key(key, key=key_type)
 
 
 class GroupedTable(Generic[K, V]):

@@ -7,9 +7,11 @@ from typing import Any
 
 from millstream.engine import (
     branches,
+    cogroup,
     foreign_key,
     joins,
     processors,
+    routed_sink,
     stateless,
     stream_joins,
     table_groups,
@@ -20,6 +22,7 @@ from millstream.engine.aggregate import aggregate
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.engine.sink import sink
 from millstream.plan.branches import Branch, Split
+from millstream.plan.cogroup import CogroupMerge
 from millstream.plan.foreign_key import Answer, AnswerAll, AnswerSink, Register, Resolve, Subscribe
 from millstream.plan.nodes import (
     Aggregate,
@@ -42,6 +45,7 @@ from millstream.plan.nodes import (
     TableSource,
     ToStream,
 )
+from millstream.plan.sinks import RoutedSink
 from millstream.plan.stream_joins import JoinRow, StreamJoin
 from millstream.plan.tables import (
     TableAggregate,
@@ -53,6 +57,14 @@ from millstream.plan.tables import (
 )
 from millstream.plan.topology import SubTopology
 
+
+def into_topic(node: Sink, downstream: Downstream, parts: Parts) -> NodeFunction:
+    """The default partitioner's way is the short one."""
+    if node.partitioner is None:
+        return sink(node, downstream, parts)
+    return routed_sink.partitioned_sink(node, node.partitioner, parts)
+
+
 NodeCompiler = Callable[[Any, Downstream, Parts], NodeFunction]
 
 COMPILERS: Mapping[type[Node], NodeCompiler] = {
@@ -61,6 +73,7 @@ COMPILERS: Mapping[type[Node], NodeCompiler] = {
     AnswerAll: foreign_key.answer_all,
     AnswerSink: foreign_key.answer_sink,
     Branch: branches.branch,
+    CogroupMerge: cogroup.cogroup_merge,
     Filter: stateless.filter_node,
     FlatMap: stateless.flat_map,
     FlatMapValues: stateless.flat_map_values,
@@ -74,8 +87,9 @@ COMPILERS: Mapping[type[Node], NodeCompiler] = {
     Process: processors.process,
     Register: foreign_key.register,
     Resolve: foreign_key.resolve,
+    RoutedSink: routed_sink.routed_sink,
     SelectKey: stateless.select_key,
-    Sink: sink,
+    Sink: into_topic,
     Source: lambda _node, downstream, _parts: downstream.forward,
     Split: branches.split,
     StreamJoin: stream_joins.stream_join,

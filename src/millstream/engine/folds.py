@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from millstream.plan.aggregation import Aggregation, Counted, Declared, Folded, Kind, Reduced
 from millstream.plan.function import UserFunction
-from millstream.plan.nodes import TableNode
+from millstream.plan.nodes import Aggregate, TableNode
 
 Step: TypeAlias = Callable[[list[Any], int, Any], None]  # accumulators, slot, the field's value
 
@@ -87,7 +87,8 @@ STEPS: dict[Kind, tuple[Step, list[Any]]] = {
 
 def old_of_none(fold: Fold, node: TableNode) -> Callable[[], Any]:
     """What a first update has as its old value."""
-    return fold.empty if node.sends_old and node.emit == "every" else lambda: None
+    cached = node.emit == "latest" or (isinstance(node, Aggregate) and node.cached)
+    return fold.empty if node.sends_old and not cached else lambda: None
 
 
 def _declared(plan: Declared) -> Fold:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from millstream.engine.folds import fold_for
 from millstream.engine.stores import Rows
+from millstream.plan.cogroup import CogroupMerge
 from millstream.plan.nodes import Aggregate, Node, TableNode
 from millstream.plan.tables import TableFilter, TableMapValues, TableMerge
 from millstream.state import KeyValueRows, VersionedRows, WindowRows
@@ -22,6 +23,8 @@ def lookup(name: str, nodes: Mapping[str, Node], stores: Mapping[str, Rows]) -> 
     match node:
         case TableNode(store=str(store)):
             return _stored(node, stores[store])
+        case CogroupMerge():
+            return lookup(node.parents[0], nodes, stores)
         case TableFilter():
             return _filtered(node, lookup(node.parents[0], nodes, stores))
         case TableMapValues():
@@ -38,7 +41,7 @@ def is_versioned(name: str, nodes: Mapping[str, Node], stores: Mapping[str, Rows
     match node:
         case TableNode(store=str(store)):
             return isinstance(stores[store], VersionedRows)
-        case TableFilter() | TableMapValues():
+        case TableFilter() | TableMapValues() | CogroupMerge():
             return is_versioned(node.parents[0], nodes, stores)
         case _:
             return False
@@ -58,7 +61,7 @@ def _stored(node: TableNode, rows: Rows) -> Lookup:
 def _getter(rows: Rows) -> Callable[..., Row | None]:
     match rows:
         case WindowRows():
-            return lambda windowed: rows.segment(windowed.window.start).rows.get(windowed.key)
+            return rows.get
         case VersionedRows():
             return lambda key, *at: rows.at(key, *at) if at else rows.get(key)
         case KeyValueRows():

@@ -39,6 +39,22 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         return Message(self.key, self.value, self.timestamp, headers)
 
 
+class FixedKeyMessage(Message, frozen=True, gc=False):
+    """A record whose key stays: what a processor in `process_values` gets, and what it forwards (rule O3)."""
+
+    def with_key(self, key: Any) -> Message:
+        raise TypeError("process_values keeps the key; use process to change it")
+
+    def with_value(self, value: Any) -> FixedKeyMessage:
+        return FixedKeyMessage(self.key, value, self.timestamp, self.headers)
+
+    def with_timestamp(self, timestamp: int) -> FixedKeyMessage:
+        return FixedKeyMessage(self.key, self.value, timestamp, self.headers)
+
+    def with_headers(self, headers: Headers) -> FixedKeyMessage:
+        return FixedKeyMessage(self.key, self.value, self.timestamp, headers)
+
+
 class RecordMetadata(NamedTuple):
     """Where the source record of the sub-topology stood (rule P1)."""
 

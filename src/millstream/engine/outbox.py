@@ -20,6 +20,13 @@ class PartitionBuffer:
     values: list[bytes | None] = field(default_factory=list)
     headers: dict[int, Headers] = field(default_factory=dict)  # by row; most rows have none
 
+    def append(self, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers) -> None:
+        if headers:
+            self.headers[len(self.timestamps)] = headers
+        self.timestamps.append(timestamp)
+        self.keys.append(key)
+        self.values.append(value)
+
     def drain(self) -> OutBatch:
         headers = [self.headers.get(row, ()) for row in range(len(self.timestamps))] if self.headers else None
         batch = OutBatch(self.target, self.timestamps.copy(), self.keys.copy(), self.values.copy(), headers)
@@ -44,12 +51,7 @@ class TopicBuffer:
         return self.partitions[partition_for(key, len(self.partitions))]
 
     def append(self, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers) -> None:
-        buffer = self.route(key)
-        if headers:
-            buffer.headers[len(buffer.timestamps)] = headers
-        buffer.timestamps.append(timestamp)
-        buffer.keys.append(key)
-        buffer.values.append(value)
+        self.route(key).append(key, value, timestamp, headers)
 
 
 class Outbox:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from millstream.duration import Duration, parse_duration_ms
-from millstream.engine.message import Message, RecordMetadata
+from millstream.engine.message import FixedKeyMessage, Message, RecordMetadata
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.engine.punctuation import ClockKind, Punctuation, first_due
 from millstream.errors import MillstreamError, StateError, TopologyError
@@ -41,6 +41,11 @@ class ProcessorContext:
 
     def forward(self, record: Message, child: str | None = None) -> None:
         """Pass a record to all children, or to the one with that name; it has gone through when this returns."""
+        if self._node.fixed_key and not isinstance(record, FixedKeyMessage):
+            raise MillstreamError(
+                f"{self._node.site}: it must keep the key: forward what process was given, changed by with_value and "
+                "the like; use process for records of another key"
+            )
         target = self._forward
         if child is not None:
             found = self._downstream.by_name.get(child)
@@ -157,12 +162,12 @@ def process(node: Process, downstream: Downstream, parts: Parts) -> NodeFunction
     if not callable(getattr(processor, "process", None)):
         raise TopologyError(f"{node.site}: {type(processor).__name__} has no process(record) method")
     context, failed = parts.context, parts.failures.processing
-    run = processor.process
+    run, message = processor.process, FixedKeyMessage if node.fixed_key else Message
 
     def call(key: Any, value: Any, timestamp: int) -> None:
         context.timestamp = timestamp
         try:
-            run(Message(key, value, timestamp, context.headers))
+            run(message(key, value, timestamp, context.headers))
         except MillstreamError:
             raise
         except Exception as error:

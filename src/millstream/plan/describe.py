@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from millstream.plan.nodes import GlobalTable, Node, Sink, Source
+from millstream.plan.sinks import RoutedSink
 from millstream.plan.topology import SubTopology, Topology
 
 
@@ -32,7 +33,7 @@ def _sub_topology(sub: SubTopology) -> Iterable[str]:
         sizes[node.name] = 1 + sum(sizes[child] for child in children[node.name])
     for node in sorted(sub.nodes, key=lambda node: (-sizes[node.name], node.name)):
         yield f"    {_title(node)}"
-        if not isinstance(node, Sink):
+        if not isinstance(node, Sink | RoutedSink):
             below = sorted(children[node.name], key=lambda name: (-sizes[name], name))
             yield f"      --> {', '.join(below) or 'none'}"
         if not isinstance(node, Source):
@@ -45,6 +46,8 @@ def _title(node: Node) -> str:
             return f"Source: {node.name} (topics: [{', '.join(topics)}])"
         case Sink(topic=topic):
             return f"Sink: {node.name} (topic: {topic})"
+        case RoutedSink(topic_of=topic_of):
+            return f"Sink: {node.name} (extractor class: {topic_of.label})"
         case _:
             return f"Processor: {node.name} (stores: [{', '.join(sorted(node.store_names))}])"
 

@@ -15,6 +15,7 @@ from millstream.errors import MillstreamError
 from millstream.model import Batch, Headers, OutBatch, TopicPartition
 from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, internal_topic
 from millstream.plan.nodes import Sink, Source
+from millstream.plan.sinks import RoutedSink
 from millstream.plan.topology import Topology, as_one
 from millstream.serde import serde_for
 from millstream.state import KeyValueRows, KeyValueStore, VersionedRows
@@ -29,6 +30,13 @@ class OutputRecord(NamedTuple):
     value: Any
     timestamp: int
     headers: Headers = ()
+
+
+class OneOfEach(Outbox):
+    """Every topic exists and has one partition."""
+
+    def partition_count(self, topic: str) -> int:
+        return 1
 
 
 class TestDriver:
@@ -68,7 +76,8 @@ class TestDriver:
         if self._settings.dead_letters is not None:
             outputs.append(self._settings.dead_letters)
         self._sinks: dict[str, Sink] = {sink.topic: sink for sink in sub.sinks}
-        self._outbox = Outbox(dict.fromkeys(outputs, 1))
+        self._routed = next((node for node in sub.nodes if isinstance(node, RoutedSink)), None)
+        self._outbox = OneOfEach(dict.fromkeys(outputs, 1))
         self._globals = GlobalTables(topology, self._settings, self._outbox)
         changelogs = {TopicPartition(changelog_topic(app_id, store.name), 0): store.name for store in sub.stores}
         spec = TaskSpec(TaskId(0, 0), tuple(TopicPartition(topic, 0) for topic in self._inputs), changelogs)
@@ -138,7 +147,7 @@ class TestDriver:
 
     def read(self, topic: str, *, key: Any = None, value: Any = None) -> list[OutputRecord]:
         """Take everything written to a topic since the last call, decoded with the sink's serdes or those given."""
-        sink = self._sinks.get(topic)
+        sink = self._sinks.get(topic) or self._routed
         keys = serde_for(key, key=True) if key is not None else sink.key if sink else serde_for(bytes)
         values = serde_for(value) if value is not None else sink.value if sink else serde_for(bytes)
         return [

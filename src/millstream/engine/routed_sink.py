@@ -1,0 +1,88 @@
+"""Records into topics and partitions that the user's functions choose (rule O10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from millstream.engine.outbox import PartitionBuffer, TopicBuffer
+from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.engine.sink import Address, addressing
+from millstream.errors import MillstreamError
+from millstream.plan.internal import internal_topic
+from millstream.plan.nodes import Partitioner, Sink
+from millstream.plan.sinks import RoutedSink
+
+# key, value -> the key's bytes and the partitions that get the record
+Places = Callable[[Any, Any], tuple[bytes | None, Iterable[PartitionBuffer]]]
+
+
+def partitioned_sink(node: Sink, partitioner: Partitioner, parts: Parts) -> NodeFunction:
+    """Into one topic; a partitioner of the user's chooses where."""
+    topic = internal_topic(parts.app_id, node.topic) if node.internal else node.topic
+    places = _places(node, partitioner, parts.outbox.topic(topic))
+    return _writer(node, lambda _key, _value: (topic, places), parts)
+
+
+def routed_sink(node: RoutedSink, _downstream: Downstream, parts: Parts) -> NodeFunction:
+    topic_of = node.topic_of.by_key_and_value
+    known: dict[str, Places] = {}
+
+    def route(key: Any, value: Any) -> tuple[str, Places]:
+        topic = topic_of(key, value)
+        if not isinstance(topic, str) or not topic:
+            raise TypeError(f"expected the name of a topic, got {topic!r}")
+        places = known.get(topic)
+        if places is None:
+            places = known[topic] = _places(node, node.partitioner, parts.outbox.topic(topic))
+        return topic, places
+
+    return _writer(node, route, parts)
+
+
+def _writer(node: Sink | RoutedSink, route: Callable[[Any, Any], tuple[str, Places]], parts: Parts) -> NodeFunction:
+    encode_value, context, failures = node.value.encode, parts.context, parts.failures
+
+    def call(key: Any, value: Any, timestamp: int) -> None:
+        try:
+            topic, places = route(key, value)
+        except MillstreamError:
+            raise
+        except Exception as error:
+            failures.processing(node.name, node.site, error)
+            return
+        try:
+            data = None if value is None else encode_value(value)
+            key_bytes, targets = places(key, value)
+        except Exception as error:
+            failures.unencodable(node.name, topic, error)
+            return
+        for rows in targets:
+            rows.append(key_bytes, data, timestamp, context.headers)
+
+    return call
+
+
+def _places(node: Sink | RoutedSink, partitioner: Partitioner | None, buffer: TopicBuffer) -> Places:
+    address_of, encode_key = addressing(node.key, buffer), node.key.encode
+
+    def by_key(key: Any, _value: Any) -> tuple[bytes | None, Iterable[PartitionBuffer]]:
+        data, rows = _default(key, address_of, buffer)
+        return data, (rows,)
+
+    def chosen(key: Any, value: Any) -> tuple[bytes | None, Iterable[PartitionBuffer]]:
+        assert partitioner is not None
+        numbers = partitioner(key, value, len(buffer.partitions))
+        if numbers is None:
+            return by_key(key, value)
+        wanted = (numbers,) if isinstance(numbers, int) else tuple(numbers)
+        wrong = [number for number in wanted if not 0 <= number < len(buffer.partitions)]
+        if wrong:
+            raise ValueError(f"the partitioner chose partition {wrong[0]} of {len(buffer.partitions)}")
+        return (None if key is None else encode_key(key)), [buffer.partitions[number] for number in wanted]
+
+    return by_key if partitioner is None else chosen
+
+
+def _default(key: Any, address_of: Callable[[Any], Address], buffer: TopicBuffer) -> Address:
+    return (None, buffer.route(None)) if key is None else address_of(key)
