@@ -70,6 +70,11 @@ def events(path: Path) -> list[Event]:
     return [event for _, _, event in timed]
 
 
+def check(path: Path) -> None:
+    """Raise ConfigError, without reading on, for a file that cannot be read or whose header lacks a column."""
+    next(_rows(path), None)
+
+
 def _sessions(path: Path) -> dict[str, list[dict[str, Any]]]:
     sessions: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in _rows(path):

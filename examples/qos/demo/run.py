@@ -34,6 +34,8 @@ def run(options: Options) -> int:
     Raises:
         MillstreamError: what kept the run from starting, or broke it off.
     """
+    if options.reports is not None:
+        replay.check(options.reports)
     stage = _stage(options)
     seconds = match_seconds(options, watched=isinstance(stage, LiveStage))
     with ExitStack() as stack:
