@@ -20,6 +20,7 @@ from millstream.broker.broker import Broker, Call
 from millstream.broker.connection import Connection
 from millstream.broker.dispatch import HANDLERS
 from millstream.broker.protocol.codec import Request
+from millstream.broker.upkeep import INTERVAL_MS, keep_up
 from millstream.errors import BrokerStartError
 
 _USERS_CHECK_S = 0.2
@@ -66,6 +67,7 @@ class _Server:
         self._connections: set[Connection] = set()
         self._stop = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
+        self._upkeep: asyncio.TimerHandle | None = None
 
     async def run(self, ready: Callable[[str], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -77,6 +79,7 @@ class _Server:
         except OSError as error:
             raise BrokerStartError(_listen_problem(settings, error)) from error
         self._set_alarm()
+        self._keep_up()
         host, port = server.sockets[0].getsockname()[:2]
         ready(f"{host}:{port}")
         with self._watched_users():
@@ -85,8 +88,9 @@ class _Server:
         for connection in list(self._connections):
             connection.close()
         await asyncio.sleep(0)
-        if self._alarm is not None:
-            self._alarm.cancel()
+        for handle in (self._alarm, self._upkeep):
+            if handle is not None:
+                handle.cancel()
 
     def _connection(self) -> Connection:
         return Connection(self._handle, self._connections.add, self._connections.discard)
@@ -112,6 +116,10 @@ class _Server:
         self._alarm = None
         self._broker.timers.fire(_now_ms())
         self._set_alarm()
+
+    def _keep_up(self) -> None:
+        keep_up(self._broker, _wall_ms())
+        self._upkeep = asyncio.get_running_loop().call_later(INTERVAL_MS / 1000, self._keep_up)
 
     @contextlib.contextmanager
     def _watched_users(self) -> Iterator[None]:

@@ -63,6 +63,8 @@ class Coordinator:
         self._new_id = new_id
         self._initial_delay_ms = initial_delay_ms
         self._groups: dict[str, Group] = {}
+        self._empty_since: dict[str, int] = {}
+        """Time of day at which a group with offsets was first seen without members."""
 
     def restore(self, now_ms: float) -> None:
         """Bring back the groups as they were when the broker ended; every session begins anew."""
@@ -185,6 +187,21 @@ class Coordinator:
         """The group, made if it is new (a commit without membership makes one)."""
         return self._groups.get(group_id) or self._create(group_id)
 
+    def expire_offsets(self, wall_ms: int, retention_ms: int) -> None:
+        """Forget commits that are older than that, of groups that have had no members for as long (KIP-211)."""
+        for group_id in self.offsets.groups():
+            group = self._groups.get(group_id)
+            if group is None or group.state is not State.EMPTY:
+                self._empty_since.pop(group_id, None)
+                continue
+            if self._empty_since.setdefault(group_id, wall_ms) > wall_ms - retention_ms:
+                continue
+            known = self.offsets.of_group(group_id)
+            old = [each for each, value in known.items() if value.committed_at_ms <= wall_ms - retention_ms]
+            self.offsets.delete(group_id, old)
+            if not self.offsets.of_group(group_id):
+                self.delete(group_id)
+
     def delete(self, group_id: str) -> ErrorCode:
         group = self._groups.get(group_id)
         if group is None:
@@ -192,6 +209,7 @@ class Coordinator:
         if group.state is not State.EMPTY:
             return ErrorCode.non_empty_group
         del self._groups[group_id]
+        self._empty_since.pop(group_id, None)
         self.offsets.delete_group(group_id)
         if _GROUP + group_id in self._journal:
             self._journal.put({_GROUP + group_id: None})

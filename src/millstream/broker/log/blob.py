@@ -17,6 +17,9 @@ class Blob(Protocol):
     @property
     def size(self) -> int: ...
 
+    @property
+    def modified_ms(self) -> int: ...
+
     def append(self, parts: Sequence[bytes | memoryview]) -> None: ...
 
     def read(self, position: int, size: int) -> bytes: ...
@@ -43,7 +46,10 @@ class FileBlob:
 
     def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        self.size = os.fstat(self._fd).st_size
+        status = os.fstat(self._fd)
+        self.size = status.st_size
+        self.modified_ms = status.st_mtime_ns // 1_000_000
+        """Time of day of the last write before it was opened."""
 
     def append(self, parts: Sequence[bytes | memoryview]) -> None:
         """Write the parts one after another. Raises OSError (disk full, ...) with the file as it was before."""
@@ -98,6 +104,8 @@ class FileFolder:
 
 class MemoryBlob:
     """The same, for as long as the process lives."""
+
+    modified_ms = -1
 
     def __init__(self) -> None:
         self._bytes = bytearray()

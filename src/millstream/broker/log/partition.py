@@ -17,6 +17,7 @@ from millstream.broker.log.blob import Folder
 from millstream.broker.log.markers import commits, marker, marker_header
 from millstream.broker.log.producers import Producers, Repeat
 from millstream.broker.log.records import first_at_or_after, has_null_key
+from millstream.broker.log.retention import Retention, expired
 from millstream.broker.log.segment import Segment
 from millstream.broker.log.transactions import LogTransactions
 
@@ -25,6 +26,8 @@ _log = logging.getLogger(__name__)
 LARGEST_SEGMENT_BYTES = 128 * 1024 * 1024
 """Segments roll here even if the topic allows more, so that old data can be let go in small steps."""
 
+NOTHING_EXPIRES = Retention()
+
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
@@ -32,6 +35,8 @@ class LogSettings:
 
     max_message_bytes: int = 1048588
     segment_bytes: int = 1 << 30
+    segment_ms: int = 604_800_000
+    retention: Retention = NOTHING_EXPIRES
     append_time: bool = False
     compacted: bool = False
     timestamp_before_max_ms: int = 2**63 - 1
@@ -107,15 +112,17 @@ class PartitionLog:
             stored = with_append_time(records, now_ms)
             header = header._replace(max_timestamp=now_ms)
         base_offset = self.end_offset
-        self._segment_for(len(records)).append(header, stored_parts(stored, base_offset), base_offset)
-        self._remember(header, base_offset)
+        self._segment_for(len(records), now_ms).append(header, stored_parts(stored, base_offset), base_offset)
+        self._remember(header, base_offset, now_ms)
         return Appended(base_offset, now_ms if self.settings.append_time else -1)
 
     def append_marker(self, producer_id: int, epoch: int, now_ms: int, *, commit: bool) -> int:
         """End the producer's transaction here; returns the bytes written. Raises OSError, changing nothing."""
         batch = marker(producer_id, epoch, now_ms, commit=commit)
         base_offset = self.end_offset
-        self._segment_for(len(batch)).append(marker_header(batch), stored_parts(batch, base_offset), base_offset)
+        self._segment_for(len(batch), now_ms).append(
+            marker_header(batch), stored_parts(batch, base_offset), base_offset
+        )
         self._end_transaction(producer_id, epoch, now_ms, base_offset, commit=commit)
         return len(batch)
 
@@ -163,10 +170,30 @@ class PartitionLog:
         """Move the start of the log; segments that lie wholly before it are removed."""
         self.start_offset = max(self.start_offset, offset)
         while len(self._segments) > 1 and self._segments[0].next_offset <= self.start_offset:
-            gone = self._segments.pop(0)
-            gone.blob.close()
-            self._folder.remove(gone.base_offset)
+            self._remove_first()
         self.transactions.forget_before(self.start_offset)
+
+    def roll_in_time(self, now_ms: int) -> None:
+        """Close a segment that has been written to for `segment.ms`. Raises OSError."""
+        active = self._segments[-1]
+        if active.size and now_ms - active.opened_ms >= self.settings.segment_ms:
+            self._roll()
+
+    def expire(self, now_ms: int) -> int:
+        """Remove what is too old or too much; gives the number of segments that went. Raises OSError."""
+        count = expired(self._segments, self.settings.retention, self.stable_offset, now_ms)
+        if count == len(self._segments):
+            self._roll()
+        for _ in range(count):
+            self._remove_first()
+        self.start_offset = max(self.start_offset, self._segments[0].base_offset)
+        self.transactions.forget_before(self.start_offset)
+        return count
+
+    def _remove_first(self) -> None:
+        gone = self._segments.pop(0)
+        gone.blob.close()
+        self._folder.remove(gone.base_offset)
 
     def close(self) -> None:
         for segment in self._segments:
@@ -201,8 +228,8 @@ class PartitionLog:
             text = f"producer {header.producer_id} has a transaction open and wrote outside of it"
             raise RefusedError(ErrorCode.invalid_txn_state, text)
 
-    def _remember(self, header: BatchHeader, base_offset: int) -> None:
-        self.producers.remember(header, base_offset)
+    def _remember(self, header: BatchHeader, base_offset: int, now_ms: int) -> None:
+        self.producers.remember(header, base_offset, now_ms)
         if header.transactional:
             self.transactions.begin(header.producer_id, base_offset)
 
@@ -213,17 +240,29 @@ class PartitionLog:
     def _recall(self, header: BatchHeader, batch: memoryview) -> None:
         """What `append` and `append_marker` remembered, from a batch that was found in the log."""
         if not header.control:
-            self._remember(header, header.base_offset)
+            self._remember(header, header.base_offset, header.max_timestamp)
             return
         ending = (header.producer_id, header.producer_epoch, header.max_timestamp, header.base_offset)
         self._end_transaction(*ending, commit=commits(batch))
 
-    def _segment_for(self, size: int) -> Segment:
+    def _segment_for(self, size: int, now_ms: int) -> Segment:
         active = self._segments[-1]
-        if active.size and active.size + size > min(self.settings.segment_bytes, LARGEST_SEGMENT_BYTES):
-            active = Segment(active.next_offset, self._folder.open(active.next_offset))
-            self._segments.append(active)
+        if active.size and (
+            active.size + size > min(self.settings.segment_bytes, LARGEST_SEGMENT_BYTES)
+            or now_ms - active.opened_ms >= self.settings.segment_ms
+        ):
+            active = self._roll()
+        if not active.size:
+            active.opened_ms = now_ms
+        active.written_ms = now_ms
         return active
+
+    def _roll(self) -> Segment:
+        """Begin a new segment at the end of the log."""
+        end = self.end_offset
+        fresh = Segment(end, self._folder.open(end))
+        self._segments.append(fresh)
+        return fresh
 
     def _recover(self, start_offset: int) -> None:
         expected: int | None = None

@@ -6,6 +6,7 @@ Pure. Rules: Kafka's ProducerStateManager and ProducerAppendInfo (KIP-98, KIP-36
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -29,7 +30,8 @@ class WrittenBatch(NamedTuple):
 class Producer:
     epoch: int
     batches: deque[WrittenBatch] = field(default_factory=lambda: deque(maxlen=CACHED_BATCHES))
-    last_timestamp_ms: int = -1
+    last_written_ms: int = -1
+    """Time of day; of what was found on disk, the time of its records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Producers:
         expected = (known.batches[-1].last_sequence + 1) % SEQUENCES if known.batches else 0
         return None if header.base_sequence == expected else ErrorCode.out_of_order_sequence_number
 
-    def remember(self, header: BatchHeader, base_offset: int) -> None:
+    def remember(self, header: BatchHeader, base_offset: int, now_ms: int) -> None:
         """Take note of a batch that was written at `base_offset`."""
         if header.producer_id == NO_PRODUCER or header.control:
             return
@@ -86,14 +88,24 @@ class Producers:
         known.batches.append(
             WrittenBatch(header.base_sequence, _last_sequence(header), base_offset, header.max_timestamp)
         )
-        known.last_timestamp_ms = max(known.last_timestamp_ms, header.max_timestamp)
+        known.last_written_ms = max(known.last_written_ms, now_ms)
 
-    def fence(self, producer_id: int, epoch: int, timestamp_ms: int) -> None:
+    def fence(self, producer_id: int, epoch: int, now_ms: int) -> None:
         """Take note of a transaction marker: older epochs may not write any more, and a newer one begins at 0."""
         known = self._producers.get(producer_id)
         if known is None or epoch > known.epoch:
             known = self._producers[producer_id] = Producer(epoch)
-        known.last_timestamp_ms = max(known.last_timestamp_ms, timestamp_ms)
+        known.last_written_ms = max(known.last_written_ms, now_ms)
+
+    def forget_before(self, timestamp_ms: int, in_use: Callable[[int], bool]) -> None:
+        """Let go of producers that have written nothing since then and are not in use."""
+        silent = [
+            producer_id
+            for producer_id, known in self._producers.items()
+            if known.last_written_ms < timestamp_ms and not in_use(producer_id)
+        ]
+        for producer_id in silent:
+            del self._producers[producer_id]
 
 
 def _last_sequence(header: BatchHeader) -> int:

@@ -23,6 +23,12 @@ class Segment:
         self.base_offset = base_offset
         self.next_offset = base_offset
         self.max_timestamp = -1
+        self.opened_ms = -1
+        """When its first batch was written; of one that was found on disk, the time of that batch's records."""
+        self.written_ms = blob.modified_ms
+        """Time of day of the last write."""
+        self.has_records = False
+        """Whether any batch still has records: compaction leaves empty ones."""
         self.blob = blob
         self._offsets: list[int] = []
         self._positions: list[int] = []
@@ -88,6 +94,9 @@ class Segment:
             self._offsets.append(base_offset)
             self._positions.append(position)
             self._max_timestamps.append(self.max_timestamp)
+        if self.opened_ms < 0:
+            self.opened_ms = max(header.max_timestamp, 0)
+        self.has_records = self.has_records or header.record_count > 0
         self.next_offset = base_offset + header.last_offset_delta + 1
         self.max_timestamp = max(self.max_timestamp, header.max_timestamp)
 

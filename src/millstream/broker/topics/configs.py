@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from millstream.broker.log.partition import LogSettings
+from millstream.broker.log.partition import NOTHING_EXPIRES, LogSettings
+from millstream.broker.log.retention import Retention
 
 BOOLEAN, STRING, INT, LONG, DOUBLE, LIST = 1, 2, 3, 5, 6, 7
 """Numbers of config types as DescribeConfigs tells them."""
@@ -134,12 +135,18 @@ def log_settings(configs: Mapping[str, str]) -> LogSettings:
     def number(name: str) -> int:
         return int(configs.get(name, TOPIC_CONFIGS[name].default))
 
+    policy = configs.get("cleanup.policy", "delete")
+    kept = NOTHING_EXPIRES
+    if "delete" in policy:
+        kept = Retention(number("retention.ms"), number("retention.bytes"), since_written="retention.ms" not in configs)
     both_limits = number("message.timestamp.difference.max.ms")
     return LogSettings(
         max_message_bytes=number("max.message.bytes"),
         segment_bytes=number("segment.bytes"),
+        segment_ms=number("segment.ms"),
+        retention=kept,
         append_time=configs.get("message.timestamp.type") == "LogAppendTime",
-        compacted="compact" in configs.get("cleanup.policy", ""),
+        compacted="compact" in policy,
         timestamp_before_max_ms=min(both_limits, number("message.timestamp.before.max.ms")),
         timestamp_after_max_ms=min(both_limits, number("message.timestamp.after.max.ms")),
     )

@@ -143,6 +143,17 @@ class Transactions:
             self._complete(transactional_id, now_ms, again=False)
         return ErrorCode.none
 
+    def forget_before(self, before_ms: int) -> None:
+        """Forget transactional ids that nobody has used since then."""
+        idle = [
+            transactional_id
+            for transactional_id, known in self._known.items()
+            if known.changed_ms < before_ms and known.state is not State.ONGOING and known.state not in PREPARED
+        ]
+        self._journal.put({_TRANSACTION + transactional_id: None for transactional_id in idle})
+        for transactional_id in idle:
+            self._id_of.pop(self._known.pop(transactional_id).producer_id, None)
+
     # --- what others ask
 
     def admission(self, partition: TopicPartition) -> Callable[[BatchHeader], ErrorCode | None]:

@@ -1,0 +1,102 @@
+"""What is done from time to time, by a manual clock."""
+
+from __future__ import annotations
+
+import pytest
+from kio.schema.errors import ErrorCode
+
+from millstream.broker.groups.offsets import CommittedOffset
+from millstream.broker.upkeep import (
+    OFFSETS_RETENTION_MS,
+    PRODUCER_IDS_RETENTION_MS,
+    TRANSACTIONAL_IDS_RETENTION_MS,
+    keep_up,
+)
+from millstream.model import TopicPartition
+from tests.broker.batches import batch
+from tests.broker.core import Core
+from tests.broker.groups.test_coordinator import Cluster
+from tests.broker.transactions.client import TransactionalProducer
+
+NOW = 1_000_000
+
+
+def log_of(core: Core, configs: dict[str, str]):  # type: ignore[no-untyped-def]
+    core.broker.partitions.add(core.broker.catalogue.create("t", 1, configs))
+    partition = core.broker.partitions.get("t", 0)
+    assert partition is not None
+    return partition.log
+
+
+@pytest.mark.parametrize(("policy", "start"), [("delete", 1), ("compact,delete", 1), ("compact", 0)])
+def test_topics_keep_what_they_are_configured_to_keep(policy: str, start: int) -> None:
+    core = Core()
+    log = log_of(core, {"retention.ms": "100", "cleanup.policy": policy})
+    log.append(batch([(NOW, b"k", b"v")]), NOW)
+    keep_up(core.broker, NOW + 100)
+    assert log.start_offset == 0
+    keep_up(core.broker, NOW + 101)
+    assert log.start_offset == start
+
+
+def test_a_full_disk_leaves_it_for_the_next_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = Core()
+    log = log_of(core, {"retention.ms": "100"})
+    log.append(batch([(NOW, b"k", b"v")]), NOW)
+
+    def disk_full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("millstream.broker.log.blob.MemoryFolder.open", disk_full)
+        keep_up(core.broker, NOW + 101)
+    assert log.start_offset == 0
+    keep_up(core.broker, NOW + 101)
+    assert log.start_offset == 1
+
+
+def test_silent_producers_are_forgotten() -> None:
+    core = Core()
+    log = log_of(core, {})
+    log.append(batch(producer_id=7, epoch=0, sequence=0), NOW)
+    keep_up(core.broker, NOW + PRODUCER_IDS_RETENTION_MS)
+    assert len(log.producers) == 1
+    keep_up(core.broker, NOW + PRODUCER_IDS_RETENTION_MS + 1)
+    assert len(log.producers) == 0
+
+
+def test_idle_transactional_ids_are_forgotten() -> None:
+    core = Core()
+    log_of(core, {})
+    idle, busy = TransactionalProducer(core, "idle"), TransactionalProducer(core, "busy")
+    idle.init()
+    busy.init()
+    busy.add(0)
+    keep_up(core.broker, NOW + TRANSACTIONAL_IDS_RETENTION_MS + 1)
+    assert idle.add(0) is ErrorCode.invalid_producer_id_mapping
+    assert busy.add(0) is ErrorCode.none
+
+
+def test_offsets_of_groups_without_members_expire() -> None:
+    cluster = Cluster()
+    coordinator = cluster.coordinator
+    coordinator.known("g")
+    coordinator.offsets.commit("g", {TopicPartition("t", 0): CommittedOffset(5, 0, "", NOW)})
+    coordinator.expire_offsets(NOW + 10, OFFSETS_RETENTION_MS)
+    coordinator.offsets.commit("g", {TopicPartition("t", 1): CommittedOffset(5, 0, "", NOW + 20)})
+    coordinator.expire_offsets(NOW + 9 + OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
+    assert len(coordinator.offsets.of_group("g")) == 2
+    coordinator.expire_offsets(NOW + 10 + OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
+    assert list(coordinator.offsets.of_group("g")) == [TopicPartition("t", 1)]
+    coordinator.expire_offsets(NOW + 20 + OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
+    assert coordinator.get("g") is None
+
+
+def test_offsets_of_groups_with_members_do_not_expire() -> None:
+    cluster = Cluster()
+    cluster.join("")
+    cluster.advance(1_000)
+    cluster.coordinator.offsets.commit("g", {TopicPartition("t", 0): CommittedOffset(5, 0, "", NOW)})
+    for round_ in (1, 2):
+        cluster.coordinator.expire_offsets(NOW + round_ * 2 * OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
+    assert len(cluster.coordinator.offsets.of_group("g")) == 1
