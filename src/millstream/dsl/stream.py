@@ -20,6 +20,7 @@ from millstream.dsl.grouping import grouped
 from millstream.dsl.handle import Handle, value_serde
 from millstream.dsl.joins import global_joined, table_joined
 from millstream.dsl.stream_joins import StreamJoining, streams_joined
+from millstream.dsl.suppression import Suppression, suppressed
 from millstream.dsl.windowed import EmitStrategy, Windowing, windowing
 from millstream.duration import Duration
 from millstream.errors import TopologyError
@@ -206,9 +207,27 @@ class Stream(Generic[K, V]):
         """
         return Stream(steps.processed(self.handle, supplier, stores, (key, value), name))
 
+    @overload
     def process_values(
         self,
-        supplier: Callable[[], Any],
+        supplier: Supplier,
+        *,
+        stores: Sequence[StoreSpec | str] = (),
+        value: type[V2] | Serde[V2],
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    @overload
+    def process_values(
+        self,
+        supplier: Supplier,
+        *,
+        stores: Sequence[StoreSpec | str] = (),
+        value: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, Any]: ...
+    def process_values(
+        self,
+        supplier: Supplier,
         *,
         stores: Sequence[StoreSpec | str] = (),
         value: Any = None,
@@ -1004,6 +1023,20 @@ class Table(Generic[K, V]):
             site = call_site("join" if kind == "inner" else f"{kind}_join")
             raise TopologyError(f"{site}: expected a table, got {type(other).__name__}")
         return Table(tables.joined(self.handle, other.handle, kind, value, result, how))
+
+    # --- time
+
+    def suppress(self, suppression: Suppression, *, name: str | None = None) -> Table[K, V]:
+        """Hold updates back: until their window closes, or so long that each key has one in a stretch of time.
+
+        Time is that of the updates: nothing is passed on while none come (rules E11-E15).
+
+        >>> import millstream as ms
+        >>> clicks = ms.App("clicks").stream("clicks", value=str).group_by_key()
+        >>> counts = clicks.windowed_by(ms.tumbling("1m", grace="10s")).count()
+        >>> counts.suppress(ms.until_window_closes()).to_stream().to("clicks-per-minute")
+        """
+        return Table(suppressed(self.handle, suppression, name))
 
     # --- streams
 

@@ -1,0 +1,89 @@
+"""Window stores of stream-stream joins, against a plain list (J6, J7, F4, W20)."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millstream.model import Batch, TopicPartition
+from millstream.serde import STRING
+from millstream.state import JoinRows
+
+PUTS = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 100)), max_size=60)
+
+
+def rows_with(retention_ms: int) -> JoinRows:
+    return JoinRows("rows", (STRING, STRING), retention_ms)
+
+
+@given(PUTS, st.integers(0, 40), st.integers(0, 20), st.booleans())
+def test_finds_what_is_not_too_old(puts: list[tuple[str, int]], retention: int, reach: int, restart: bool) -> None:
+    rows, known, newest = rows_with(retention), list[tuple[str, int, str]](), -1
+    for number, (key, timestamp) in enumerate(puts):
+        rows.put(key, f"v{number}", timestamp)
+        known.append((key, timestamp, f"v{number}"))
+        newest = max(newest, timestamp)
+        if restart and number % 7 == 6:
+            rows = restored(rows, retention)
+        visible = [row for row in known if row[1] > newest - retention]
+        wanted = sorted((t, v) for k, t, v in visible if k == key and timestamp - reach <= t <= timestamp + reach)
+        found = rows.between(key, timestamp - reach, timestamp + reach)
+        assert [t for t, _ in found] == [t for t, _ in wanted]
+        assert sorted(found) == wanted
+        assert sorted(rows.all()) == sorted(visible)
+
+
+def restored(rows: JoinRows, retention: int) -> JoinRows:
+    """All that can still be found goes through the changelog into a store of its own."""
+    log = JoinRows("log", (STRING, STRING), retention)
+    for key, timestamp, value in rows.all():
+        log.put(key, value, timestamp)
+    changes, again = log.take_changes(), rows_with(retention)
+    again.restore(
+        Batch(
+            TopicPartition("log", 0),
+            range(len(changes)),
+            changes.timestamps,
+            changes.keys,
+            changes.values,
+            None,
+            len(changes),
+        )
+    )
+    again.newest = rows.newest
+    return again
+
+
+def test_one_time_keeps_the_order_of_arrival_and_numbers_go_on() -> None:  # F4
+    rows = rows_with(10)
+    for value in "xyz":
+        rows.put("a", value, 5)
+    assert rows.between("a", 5, 5) == [(5, "x"), (5, "y"), (5, "z")]
+    changes = rows.take_changes()
+    assert [key[-4:] for key in changes.keys if key] == [b"\0\0\0\1", b"\0\0\0\2", b"\0\0\0\3"]
+    assert not rows.take_changes()
+    again = rows_with(10)
+    again.restore(Batch(TopicPartition("log", 0), range(3), [5] * 3, changes.keys, changes.values, None, 3))
+    again.put("a", "w", 5)
+    (key,) = again.take_changes().keys
+    assert key is not None
+    assert key[-4:] == b"\0\0\0\4"
+    assert again.between("a", 0, 9) == [(5, "x"), (5, "y"), (5, "z"), (5, "w")]
+
+
+def test_old_rows_are_freed() -> None:  # W20
+    rows = rows_with(160)
+    for timestamp in range(10_000):
+        rows.put(f"k{timestamp % 50}", "v", timestamp)
+        rows.put("hot", "v", timestamp)
+        assert len(rows) <= 2 * (160 + 10 + 1)
+    assert len(rows._keys_of) <= 18
+
+
+def test_a_row_that_comes_too_late_is_not_kept() -> None:  # J7
+    rows = rows_with(10)
+    rows.put("a", "new", 100)
+    rows.put("a", "old", 90)
+    rows.put("a", "last", 91)
+    assert rows.between("a", 0, 200) == [(91, "last"), (100, "new")]
+    assert len(rows.take_changes()) == 2
