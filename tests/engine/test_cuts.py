@@ -144,6 +144,14 @@ class Replay:
                 self.task.caught_up(source, len(rows))
 
 
+def told(outcome: Outcome) -> Inputs:
+    """What was put out, without the stack traces of dead letters."""
+    return {
+        target: [row._replace(headers=tuple(h for h in row.headers if not h[0].endswith("stacktrace"))) for row in rows]
+        for target, rows in outcome.outputs.written.items()
+    }
+
+
 def contents(plan: Plan, spec: TaskSpec, changelog: Log) -> dict[TopicPartition, dict[bytes | None, bytes | None]]:
     """Each key's last value in each changelog, without the deleted ones."""
     rows = changelog.compacted()
@@ -165,7 +173,7 @@ def test_cuts_change_no_byte(recipe: Recipe, size: int, partitions: int, seed: i
     for spec, inputs in inputs_of_all_tasks(plan, topics):
         whole = one_record_rounds(plan, spec, inputs)
         cut = Replay(plan, spec, inputs, random).run()
-        assert cut.outputs.written == whole.outputs.written
+        assert told(cut) == told(whole)
         assert cut.counted == whole.counted
         assert contents(plan, spec, cut.changelog) == contents(plan, spec, whole.changelog)
 
