@@ -96,8 +96,10 @@ class Task:
         times = [item.partition_time for item in self._inputs.by_partition.values()]
         self._context.stream_time = max([self._context.stream_time, *times])
 
-    def start(self) -> None:
-        """The stores are complete: initialise nodes and processors."""
+    def start(self, *, wall_ms: int | None = None) -> None:
+        """The stores are complete: initialise nodes and processors. `wall_ms` is the time now, if it has gone on."""
+        if wall_ms is not None:
+            self._context.wall_ms = wall_ms
         self._started = True
         for start in self._parts.starts:
             start()

@@ -116,7 +116,7 @@ class Tasks:
         task = held.task
         self._in.intake.close(held.restoring)
         task.resume({source: at.metadata for source, at in held.committed.items()})
-        task.start()
+        task.start(wall_ms=self._in.clock.wall_ms())
         held.on(Event.RESTORED)
         if held.restored_rows:
             LOG.info("task %s: restored from %d records", held.spec.id, held.restored_rows)
