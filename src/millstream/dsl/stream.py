@@ -687,7 +687,7 @@ class GroupedStream(Generic[K, V]):
         """Emit each window once, when it has closed: `emit_strategy("window_close")`."""
         return self.emit_strategy("window_close")
 
-    def cogroup(self, aggregator: Callable[..., V2]) -> CogroupedStream[K, V2]:
+    def cogroup(self, aggregator: Callable[..., V2 | None]) -> CogroupedStream[K, V2]:
         """Aggregate with groups of other streams into one table: an aggregator for each, of (key, value, aggregate) or
         (value, aggregate); the initializer comes last (rule A5).
 
@@ -809,7 +809,7 @@ class CogroupedStream(Generic[K, V]):
         self._groups = groups
         self._windows = windows
 
-    def cogroup(self, group: GroupedStream[Any, Any], aggregator: Callable[..., V]) -> CogroupedStream[K, V]:
+    def cogroup(self, group: GroupedStream[Any, Any], aggregator: Callable[..., V | None]) -> CogroupedStream[K, V]:
         """Another stream's group with the same keys, and its aggregator."""
         site = call_site("cogroup")
         if not isinstance(group, GroupedStream):

@@ -13,7 +13,7 @@ from millstream.plan.site import CallSite
 
 UNKNOWN: Any = object()
 MANY = 255
-_ARGUMENTS = {0: "none", 1: "the value", 2: "two values"}
+_ARGUMENTS = {0: "none", 1: "the value", 2: "two values", 3: "three values"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, NamedTuple
@@ -94,7 +94,7 @@ class ParkedRows:
         if self._sides[side].remove(key, timestamp):
             self._dirty[timestamp, side, key] = now
 
-    def due(self, waits: tuple[int, int], now: int) -> Iterator[ParkedRow]:
+    def due(self, waits: tuple[int, int], now: int) -> Generator[ParkedRow, None, None]:
         """Rows that have waited longer than their side's `waits` by stream time, in order; they are gone then.
 
         `waits` are for (right, left). `min_time` is as after Kafka Streams' walk, before the first row is given.
