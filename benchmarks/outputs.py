@@ -16,6 +16,7 @@ Written: TypeAlias = tuple[bytes, bytes]  # key, value
 
 LIMIT_S = 30.0
 BATCH = 10_000
+DELETED = b"null"
 MASK = (1 << 128) - 1
 
 _canonical = msgspec.json.Encoder(order="sorted").encode
@@ -24,7 +25,9 @@ _parsed = msgspec.json.Decoder().decode
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """`written` records; `answers` of them count (all, or the last one of each key); `digest` is that of the answers.
+    """`written` records; `answers` of them count, and `digest` is that of the answers.
+
+    An answer is each record, or the last one of each key unless that deleted it.
 
     The digest is a sum of the answers' own digests: it says nothing of their order, and counts each as often as it is
     there.
@@ -72,7 +75,7 @@ def read(bootstrap: str, topic: str) -> Iterable[Written]:
             for message in messages:
                 error = message.error()
                 if error is None:
-                    yield message.key() or b"", message.value() or b"null"
+                    yield message.key() or b"", message.value() or DELETED
                 elif error.name() != "_PARTITION_EOF":
                     raise KafkaException(error)
                 position = (message.offset() or 0) + (error is None)
@@ -92,6 +95,7 @@ def _last(records: Iterable[Written]) -> Outputs:
     for key, value in records:
         written += 1
         last[key] = value
+    last = {key: value for key, value in last.items() if value != DELETED}
     return Outputs(written, len(last), sum(_digest(key, value) for key, value in last.items()) & MASK)
 
 

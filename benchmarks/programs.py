@@ -52,6 +52,11 @@ class Rated(ms.Record):
     expected: int
 
 
+class Pair(ms.Record):
+    left: int
+    right: int
+
+
 class Quality(ms.Record):
     reports: int
     bitrate: float
@@ -70,6 +75,10 @@ def scored(report: Report) -> Scored:
 
 def rated(report: Report, contract: Contract) -> Rated:
     return Rated(report.session, report.location, report.bitrate, contract.tier, contract.expected)
+
+
+def pair(left: Report, right: Report) -> Pair:
+    return Pair(left.bitrate, right.bitrate)
 
 
 def alert(quality: Quality, promised: Contract) -> Alert:
@@ -96,6 +105,24 @@ def joined(app: ms.App, source: str, output: str) -> None:
     app.stream(source, key=str, value=Report).join(contracts, rated).to(output)
 
 
+def paired(app: ms.App, source: str, output: str) -> None:
+    reports = app.stream(source, key=str, value=Report)
+    live = reports.filter(lambda report: report.live)
+    poor = reports.filter(lambda report: not report.live and report.bitrate < 4_000_000)
+    live.join(poor, pair, window=ms.join_window("5s", grace="5s")).to(output)
+
+
+def visits(app: ms.App, source: str, output: str) -> None:
+    (
+        app.stream(source, key=str, value=Report)
+        .group_by_key()
+        .windowed_by(ms.session("10s", grace="5s"))
+        .aggregate(Totals, count=ms.count(), bitrate=ms.sum("bitrate"))
+        .to_stream()
+        .to(output)
+    )
+
+
 def alerts(app: ms.App, source: str, output: str) -> None:
     promised = app.global_table(BENCHMARKS_TOPIC, key=str, value=Contract)
     (
@@ -111,7 +138,16 @@ def alerts(app: ms.App, source: str, output: str) -> None:
     )
 
 
-PROGRAMS = {"W1": transformed, "W2": counted, "W2n": counted, "W2k": counted, "W3": joined, "W5": alerts}
+PROGRAMS = {
+    "W1": transformed,
+    "W2": counted,
+    "W2n": counted,
+    "W2k": counted,
+    "W3": joined,
+    "W4": paired,
+    "W5": alerts,
+    "W8": visits,
+}
 
 
 def application(workload: str, application_id: str, source: str, output: str, **settings: object) -> ms.App:

@@ -24,6 +24,7 @@ class Workload:
 
 
 SESSIONS = Load("reports", 1_000)
+VISITS = Load("reports-of-visits", 10_000)
 MANY_KEYS = Load("reports-many-keys", 100_000)
 
 WORKLOADS = (
@@ -32,7 +33,9 @@ WORKLOADS = (
     Workload("W2n", "the same, every update", SESSIONS, "every", 2.2),
     Workload("W2k", "the same as W2, 100,000 keys", MANY_KEYS, "last", 2.5),
     Workload("W3", "stream-table join, 1,000 rows", SESSIONS, "every", 1.5),
+    Workload("W4", "stream-stream join, +-5 s, 1,000 keys, an output for every second record", SESSIONS, "every", 2.8),
     Workload("W5", "QoS: filter, repartition, window, global table join, filter", SESSIONS, "last", 2.0),
+    Workload("W8", "session windows, 10 s gap, 10,000 keys", VISITS, "last", 2.0),
 )
 
 

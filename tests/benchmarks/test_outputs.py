@@ -38,3 +38,8 @@ def test_only_the_last_update_of_a_key_counts_where_updates_may_be_left_out() ->
 
 def test_key_and_value_are_told_apart() -> None:
     assert not summary([(b"1", b"12")], "every").same_as(summary([(b"11", b"2")], "every"))
+
+
+def test_a_key_whose_last_update_deleted_it_is_no_answer() -> None:
+    merged = summary([(b"k", b"1"), (b"k", b"null"), (b"l", b"2")], "last")
+    assert merged.same_as(summary([(b"l", b"2")], "last"))

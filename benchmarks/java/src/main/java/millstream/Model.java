@@ -47,6 +47,12 @@ final class Model {
             bitrate += report.bitrate;
             return this;
         }
+
+        Totals plus(Totals other) {
+            count += other.count;
+            bitrate += other.bitrate;
+            return this;
+        }
     }
 
     static class Contract {
@@ -69,6 +75,18 @@ final class Model {
             rated.tier = contract.tier;
             rated.expected = contract.expected;
             return rated;
+        }
+    }
+
+    static class Pair {
+        public long left;
+        public long right;
+
+        static Pair of(Report left, Report right) {
+            var pair = new Pair();
+            pair.left = left.bitrate;
+            pair.right = right.bitrate;
+            return pair;
         }
     }
 

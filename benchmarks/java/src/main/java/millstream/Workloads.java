@@ -3,6 +3,7 @@ package millstream;
 import java.time.Duration;
 import millstream.Model.Alert;
 import millstream.Model.Contract;
+import millstream.Model.Pair;
 import millstream.Model.Place;
 import millstream.Model.Quality;
 import millstream.Model.Rated;
@@ -16,9 +17,12 @@ import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.Joined;
+import org.apache.kafka.streams.kstream.JoinWindows;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.kstream.SessionWindows;
+import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.WindowedSerdes;
 import org.apache.kafka.streams.state.WindowStore;
@@ -48,7 +52,9 @@ final class Workloads {
             case "W2", "W2k" -> made.counted(true);
             case "W2n" -> made.counted(false);
             case "W3" -> made.joined();
+            case "W4" -> made.paired();
             case "W5" -> made.alerts();
+            case "W8" -> made.visits();
             default -> throw new IllegalArgumentException("there is no workload " + workload);
         }
         return made.builder;
@@ -76,6 +82,29 @@ final class Workloads {
         var contracts = builder.table("contracts", Consumed.with(KEYS, CONTRACTS));
         reports.join(contracts, Rated::of, Joined.with(KEYS, REPORTS, CONTRACTS))
             .to(output, Produced.with(KEYS, new Json<>(Rated.class)));
+    }
+
+    private void paired() {
+        var live = reports.filter((session, report) -> report.live);
+        var poor = reports.filter((session, report) -> !report.live && report.bitrate < 4_000_000);
+        live.join(
+                poor,
+                Pair::of,
+                JoinWindows.ofTimeDifferenceAndGrace(Duration.ofSeconds(5), GRACE),
+                StreamJoined.with(KEYS, REPORTS, REPORTS))
+            .to(output, Produced.with(KEYS, new Json<>(Pair.class)));
+    }
+
+    private void visits() {
+        reports.groupByKey(Grouped.with(KEYS, REPORTS))
+            .windowedBy(SessionWindows.ofInactivityGapAndGrace(WINDOW, GRACE))
+            .aggregate(
+                Totals::new,
+                (session, report, totals) -> totals.plus(report),
+                (session, one, other) -> one.plus(other),
+                Materialized.with(KEYS, TOTALS))
+            .toStream()
+            .to(output, Produced.with(new WindowedSerdes.SessionWindowedSerde<>(KEYS), TOTALS));
     }
 
     private void alerts() {
