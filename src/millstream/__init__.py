@@ -7,9 +7,11 @@
 
 from millstream.app import App
 from millstream.dsl import (
+    CogroupedStream,
     GlobalTable,
     GroupedStream,
     GroupedTable,
+    SplitStream,
     Stream,
     Table,
     count,
@@ -26,6 +28,8 @@ from millstream.dsl import (
     sum,  # noqa: A004
     tumbling,
     unlimited,
+    until_time_limit,
+    until_window_closes,
 )
 from millstream.engine import FailedRecord, Message, Processor, ProcessorContext, RecordMetadata
 from millstream.errors import MillstreamError, TopologyError
@@ -39,6 +43,7 @@ __all__ = [
     "INT64",
     "STRING",
     "App",
+    "CogroupedStream",
     "FailedRecord",
     "GlobalTable",
     "GroupedStream",
@@ -52,6 +57,7 @@ __all__ = [
     "Record",
     "RecordMetadata",
     "Serde",
+    "SplitStream",
     "Stream",
     "Table",
     "TopologyError",
@@ -71,4 +77,6 @@ __all__ = [
     "sum",
     "tumbling",
     "unlimited",
+    "until_time_limit",
+    "until_window_closes",
 ]

@@ -22,6 +22,7 @@ class Steps:
     def __init__(self) -> None:
         self.program = Program(emit="every")
         self.made: dict[str, Any] = {}
+        self.windows: dict[str, tuple[Any, Any, Any]] = {}  # group, windows, and when they are emitted
 
     def add(self, step: Spec) -> None:
         method = getattr(self, f"op_{step['op']}", None)
@@ -54,7 +55,8 @@ class Steps:
 
     def op_to(self, step: Spec) -> None:
         if "topic_by_key" in step:
-            raise UnsupportedStepError("to: topic_by_key")
+            self.stream(step).to(functions.TopicByKey(step["topic_by_key"]), **named(step))
+            return
         self.stream(step).to(step["topic"], **named(step))
 
     def op_repartition(self, step: Spec) -> Any:
@@ -125,20 +127,31 @@ class Steps:
 
     def op_windowed_by(self, step: Spec) -> Any:
         window = step["window"]
-        if not isinstance(self.of(step), ms.GroupedStream):
-            raise UnsupportedStepError("windowed_by of a cogroup")
-        match window["type"]:
-            case "tumbling":
-                return self.of(step).windowed_by(ms.tumbling(window["size_ms"], grace=window.get("grace_ms", 0)))
-            case "hopping":
-                return self.of(step).windowed_by(
-                    ms.hopping(window["size_ms"], advance=window["advance_ms"], grace=window.get("grace_ms", 0))
-                )
-            case other:
-                raise UnsupportedStepError(f"window {other}")
+        self.windows[step["let"]] = (self.of(step), windows(window), "window_update")
+        return self.of(step).windowed_by(windows(window))
+
+    def op_emit_strategy(self, step: Spec) -> Any:
+        group, window, _ = self.windows[step["of"]]
+        self.windows[step["let"]] = (group, window, step["on"])
+        return self.of(step).emit_strategy(step["on"])
+
+    def grouped(self, step: Spec) -> Any:
+        """The group that a step aggregates; a retention is the step's, and in the DSL the windows'."""
+        if "retention_ms" not in step:
+            return self.of(step)
+        group, window, strategy = self.windows[step["of"]]
+        return group.windowed_by(window, retention=step["retention_ms"]).emit_strategy(strategy)
+
+    def op_suppress(self, step: Spec) -> Any:
+        only(step, "until", "limit_ms", "max_records", "max_bytes", "full")
+        bounds = {name: step[name] for name in ("max_records", "max_bytes") if name in step}
+        if step["until"] == "window_closes":
+            return self.of(step).suppress(ms.until_window_closes(**bounds), **named(step))
+        full = {"when_full": step["full"]} if "full" in step else {}
+        return self.of(step).suppress(ms.until_time_limit(step["limit_ms"], **bounds, **full), **named(step))
 
     def op_count(self, step: Spec) -> Any:
-        return self.of(step).count(**self.kept(step), **named(step))
+        return self.grouped(step).count(**self.kept(step), **named(step))
 
     def op_reduce(self, step: Spec) -> Any:
         kept = self.kept(step, "fn", "subtractor")
@@ -151,25 +164,44 @@ class Steps:
                 **kept,
                 **named(step),
             )
-        return self.of(step).reduce(lambda agg, value: fn(None, value, agg), **kept, **named(step))
+        return self.grouped(step).reduce(lambda agg, value: fn(None, value, agg), **kept, **named(step))
 
     def op_aggregate(self, step: Spec) -> Any:
-        kept = self.kept(step, "fn", "init", "subtractor")
+        kept = self.kept(step, "fn", "init", "subtractor", "merger")
+        if "fn" not in step:
+            return self.cogroup_aggregated(step, kept)
         fn, init = functions.aggregator(step["fn"]), step["init"]
         if isinstance(self.of(step), ms.GroupedTable):
             take = functions.aggregator(step["subtractor"])
             return self.of(step).aggregate(lambda: init, fn, take, value=TYPES[step["type"][1]], **kept, **named(step))
-        return self.of(step).aggregate(
+        merge = functions.aggregator(step["merger"]) if "merger" in step else None
+        merger = {} if merge is None else {"merger": lambda key, agg, following: merge(key, following, agg)}
+        return self.grouped(step).aggregate(
             initializer=lambda: init,
             aggregator=lambda key, value, agg: fn(key, value, agg),
+            **merger,
             value=TYPES[step["type"][1]],
             **kept,
             **named(step),
         )
 
+    def op_cogroup(self, step: Spec) -> Any:
+        (first, fn), *others = [(self.made[group["of"]], _three(group["fn"])) for group in step["groups"]]
+        cogrouped = first.cogroup(fn)
+        for group, other in others:
+            cogrouped = cogrouped.cogroup(group, other)
+        return cogrouped
+
+    def cogroup_aggregated(self, step: Spec, kept: dict[str, Any]) -> Any:
+        merge = functions.aggregator(step["merger"]) if "merger" in step else None
+        merger = {} if merge is None else {"merger": lambda key, agg, following: merge(key, following, agg)}
+        value = TYPES[step["type"][1]]
+        return self.grouped(step).aggregate(lambda: step["init"], **merger, value=value, **kept, **named(step))
+
     def op_to_stream(self, step: Spec) -> Any:
         if "fn" in step:
-            raise UnsupportedStepError("to_stream with a key function")
+            key = functions.key_function(step["fn"])
+            return self.of(step).to_stream(key=key, key_type=TYPES[step["type"][0]], **named(step))
         return self.of(step).to_stream(**named(step))
 
     # --- joins and processors
@@ -226,13 +258,20 @@ class Steps:
             stores = [ms.key_value_store(spec["store"], key=self.stream(step).handle.key, value=value)]
         elif "store" in spec:
             stores = [spec["store"]]
+        if step["op"] == "process_values":
+            value = TYPES[step["type"][1]]
+            return self.stream(step).process_values(
+                processors.supplier(spec), stores=stores, value=value, **named(step)
+            )
         return self.stream(step).process(processors.supplier(spec), stores=stores, **types(step), **named(step))
+
+    op_process_values = op_process
 
     # ---
 
     def kept(self, step: Spec, *known: str) -> dict[str, Any]:
         """Where the result is kept; streams' steps know no store."""
-        only(step, "store", "store_type", "history_ms", *known)
+        only(step, "store", "store_type", "history_ms", "retention_ms", *known)
         history = {"history": step["history_ms"]} if "history_ms" in step else {}
         return {"store": step["store"], **history} if "store" in step else history
 
@@ -243,6 +282,28 @@ class Steps:
         return found
 
 
+def windows(spec: Spec) -> Any:
+    grace = {"grace": spec.get("grace_ms", 0)}
+    match spec["type"]:
+        case "tumbling":
+            return ms.tumbling(spec["size_ms"], **grace)
+        case "hopping":
+            return ms.hopping(spec["size_ms"], advance=spec["advance_ms"], **grace)
+        case "sliding":
+            return ms.sliding(spec["difference_ms"], **grace)
+        case "session":
+            return ms.session(spec["gap_ms"], **grace)
+        case "unlimited":
+            return ms.unlimited(start=spec.get("start_ms", 0))
+        case other:
+            raise UnsupportedStepError(f"window {other}")
+
+
+def _three(fn: Spec) -> Any:
+    aggregator = functions.aggregator(fn)
+    return lambda key, value, agg: aggregator(key, value, agg)
+
+
 def types(step: Spec) -> dict[str, Any]:
     key, value = step["type"]
     if key not in TYPES:
@@ -250,7 +311,7 @@ def types(step: Spec) -> dict[str, Any]:
     return {"key": TYPES[key], "value": TYPES[value]}
 
 
-def named(step: Spec) -> dict[str, str]:
+def named(step: Spec) -> dict[str, Any]:
     return {"name": step["named"]} if "named" in step else {}
 
 

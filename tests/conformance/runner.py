@@ -10,14 +10,13 @@ from typing import Any
 
 from millstream.engine import EngineSettings
 from millstream.errors import MillstreamError, TopologyError
-from millstream.serde import Window, Windowed
-from millstream.state import KeyValueStore, WindowRows
+from millstream.serde import Windowed
+from millstream.state import KeyValueStore, SessionRows, WindowRows
 from millstream.testing import TestDriver
 from tests.conformance.functions import Spec
 from tests.conformance.program import UnsupportedStepError, build
 
 WALL_MS = 1_000_000
-NOT_THERE = ("retention",)  # what cases are tagged with that no setting gives yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +38,8 @@ def cases_in(folder: Path) -> Iterator[Spec]:
 
 def run(case: Spec) -> Verdict:
     name = case["name"]
-    missing = next((tag for tag in case.get("tags", ()) if tag in NOT_THERE), None)
     try:
-        return Verdict(name, _difference(case)) if missing is None else Verdict(name, unsupported=f"tag {missing}")
+        return Verdict(name, _difference(case))
     except UnsupportedStepError as step:
         return Verdict(name, unsupported=str(step))
 
@@ -55,7 +53,10 @@ def _difference(case: Spec) -> str | None:
     if expected and expected["when"] == "build":
         return "built, though it must be refused"
     decode = "skip" if config.get("deserialization_handler") == "continue" else "fail"
-    with TestDriver(topology, settings=EngineSettings(on_decode_error=decode), wall_ms=WALL_MS) as driver:
+    settings = EngineSettings(
+        on_decode_error=decode, retention_rule="kafka", emit_interval_ms=config.get("emit_interval_ms", 0)
+    )
+    with TestDriver(topology, settings=settings, wall_ms=WALL_MS) as driver:
         for index, record in enumerate(case["inputs"]):
             try:
                 pipe(driver, record)
@@ -118,9 +119,10 @@ def _ordered(row: Spec) -> Spec:
     return {field: row[field] for field in ("key", "value", "timestamp", "window") if field in row}
 
 
-def _contents(store: KeyValueStore[Any, Any] | WindowRows, wanted: list[Spec]) -> list[Spec]:
+def _contents(store: KeyValueStore[Any, Any] | WindowRows | SessionRows, wanted: list[Spec]) -> list[Spec]:
     timed = any("timestamp" in row for row in wanted)
     if isinstance(store, WindowRows):
-        size = next((row["window"]["end"] - row["window"]["start"] for row in wanted), 0)
-        return [_row(Windowed(key, Window(start, start + size)), *row[:2]) for start, key, row in store.all()]
+        return [_row(row[2], *row[:2]) for _, _, row in store.all()]
+    if isinstance(store, SessionRows):
+        return [_row(session.windowed(), session.value) for session in store.all()]
     return [_row(key, value, store.timestamp(key) if timed else None) for key, value in store.all()]

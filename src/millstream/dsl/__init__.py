@@ -2,14 +2,17 @@
 
 from millstream.dsl.aggregates import count, first, last, max, mean, min, sum  # noqa: A004 - the field's terms
 from millstream.dsl.stores import key_value_store
-from millstream.dsl.stream import GlobalTable, GroupedStream, GroupedTable, Stream, Table
+from millstream.dsl.stream import CogroupedStream, GlobalTable, GroupedStream, GroupedTable, SplitStream, Stream, Table
 from millstream.dsl.stream_joins import join_window
+from millstream.dsl.suppression import until_time_limit, until_window_closes
 from millstream.dsl.windows import hopping, session, sliding, tumbling, unlimited
 
 __all__ = [
+    "CogroupedStream",
     "GlobalTable",
     "GroupedStream",
     "GroupedTable",
+    "SplitStream",
     "Stream",
     "Table",
     "count",
@@ -26,4 +29,6 @@ __all__ = [
     "sum",
     "tumbling",
     "unlimited",
+    "until_time_limit",
+    "until_window_closes",
 ]

@@ -8,6 +8,7 @@ from millstream.dsl.builder import Builder
 from millstream.dsl.handle import Handle
 from millstream.plan.cogroup import CogroupMerge
 from millstream.plan.nodes import TableNode, TableSource
+from millstream.plan.suppress import Suppress
 from millstream.plan.tables import TableFilter, TableMapValues, TableMerge, TableTableJoin
 
 
@@ -40,6 +41,8 @@ def _stores_behind(builder: Builder, name: str) -> tuple[str, ...]:
             return (_materialized(builder, node),)
         case TableFilter() | TableMapValues() | CogroupMerge():
             return _stores_behind(builder, node.parents[0])
+        case Suppress(buffer=buffer):
+            return (*_stores_behind(builder, node.parents[0]), buffer)
         case TableMerge(left_table=left, right_table=right):
             return tuple(dict.fromkeys((*_stores_behind(builder, left), *_stores_behind(builder, right))))
         case _:
@@ -54,7 +57,7 @@ def _send_old(builder: Builder, name: str, *, needed: bool) -> bool:
             if not needed:
                 return False
             _materialized(builder, node)
-        case TableFilter(store=None) | TableMapValues(store=None):
+        case TableFilter(store=None) | TableMapValues(store=None) | Suppress():
             if not _send_old(builder, node.parents[0], needed=needed):
                 return False
         case TableMerge() | CogroupMerge():

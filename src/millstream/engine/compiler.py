@@ -21,6 +21,7 @@ from millstream.engine import (
 from millstream.engine.aggregate import aggregate
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.engine.sink import sink
+from millstream.engine.suppress import suppress
 from millstream.plan.branches import Branch, Split
 from millstream.plan.cogroup import CogroupMerge
 from millstream.plan.foreign_key import Answer, AnswerAll, AnswerSink, Register, Resolve, Subscribe
@@ -47,6 +48,7 @@ from millstream.plan.nodes import (
 )
 from millstream.plan.sinks import RoutedSink
 from millstream.plan.stream_joins import JoinRow, StreamJoin
+from millstream.plan.suppress import Suppress
 from millstream.plan.tables import (
     TableAggregate,
     TableFilter,
@@ -94,6 +96,7 @@ COMPILERS: Mapping[type[Node], NodeCompiler] = {
     Split: branches.split,
     StreamJoin: stream_joins.stream_join,
     Subscribe: foreign_key.subscribe,
+    Suppress: suppress,
     TableAggregate: table_groups.table_aggregate,
     TableFilter: tables.table_filter,
     TableJoin: joins.table_join,

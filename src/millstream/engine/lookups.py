@@ -9,8 +9,9 @@ from millstream.engine.folds import fold_for
 from millstream.engine.stores import Rows
 from millstream.plan.cogroup import CogroupMerge
 from millstream.plan.nodes import Aggregate, Node, TableNode
+from millstream.plan.suppress import Suppress
 from millstream.plan.tables import TableFilter, TableMapValues, TableMerge
-from millstream.state import KeyValueRows, VersionedRows, WindowRows
+from millstream.state import KeyValueRows, SessionRows, SuppressRows, VersionedRows, WindowRows
 from millstream.state.keyvalue import Row
 
 # key, and of a versioned table also a moment -> value and timestamp, None where there is no row
@@ -25,6 +26,8 @@ def lookup(name: str, nodes: Mapping[str, Node], stores: Mapping[str, Rows]) -> 
             return _stored(node, stores[store])
         case CogroupMerge():
             return lookup(node.parents[0], nodes, stores)
+        case Suppress(buffer=buffer):
+            return _suppressed(stores[buffer], lookup(node.parents[0], nodes, stores))
         case TableFilter():
             return _filtered(node, lookup(node.parents[0], nodes, stores))
         case TableMapValues():
@@ -60,7 +63,7 @@ def _stored(node: TableNode, rows: Rows) -> Lookup:
 
 def _getter(rows: Rows) -> Callable[..., Row | None]:
     match rows:
-        case WindowRows():
+        case WindowRows() | SessionRows():
             return rows.get
         case VersionedRows():
             return lambda key, *at: rows.at(key, *at) if at else rows.get(key)
@@ -68,6 +71,19 @@ def _getter(rows: Rows) -> Callable[..., Row | None]:
             return rows.get
         case _:
             raise AssertionError(f"{rows.name} holds no table")
+
+
+def _suppressed(rows: Rows, of_parent: Lookup) -> Lookup:
+    """What was passed on: of a key that is held back, what was there before."""
+    assert isinstance(rows, SuppressRows)
+
+    def found(key: Any, *_at: int) -> tuple[Any, int] | None:
+        held = rows.find(key)
+        if held is None:
+            return of_parent(key)
+        return None if held.prior is None else (held.prior, -1)
+
+    return found
 
 
 def _filtered(node: TableFilter, of_parent: Lookup) -> Lookup:

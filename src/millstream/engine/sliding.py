@@ -86,16 +86,15 @@ class SlidingAggregate:
             if start + width > at and start <= at and right is None:
                 right = (before, newest)
             if start <= at:
-                self._update(key, value, at, start)
+                self._extend(key, value, at, start)
             if start + width == at:
                 if newest >= at:
                     return
                 previous = newest
         if previous is not None and previous + 1 not in found and previous + 1 + width >= at:
-            self._update(key, value, at, previous + 1)
-            found.add(previous + 1)
+            self._put(key, value, at, previous + 1)
         if at - width not in found:
-            self._update(key, value, at, at - width, left if previous is not None and previous >= at - width else None)
+            self._put(key, value, at, at - width, left if previous is not None and previous >= at - width else None)
         if at + 1 not in found and right is not None and right[1] > at:
             self._copy(key, right, at + 1)
 
@@ -112,39 +111,48 @@ class SlidingAggregate:
                 row = rows.find(key, start)
                 assert row is not None
                 right = (row[0], row[1])
-                self._update(key, value, at, start)
+                self._extend(key, value, at, start)
         if right is None and whole is not None and whole[1] > at:
             right = whole
         if at + 1 not in found and right is not None and right[1] > at:
             self._copy(key, right, at + 1)
         if previous is not None and previous + 1 not in found:
-            self._update(key, value, at, previous + 1)
-        self._update(key, value, at, 0)
+            self._put(key, value, at, previous + 1)
+        self._extend(key, value, at, 0)
 
-    def _update(self, key: Any, value: Any, timestamp: int, start: int, base: Any = None) -> None:
-        """The window takes the record; one that is not there begins from `base`, or else from nothing."""
+    def _extend(self, key: Any, value: Any, timestamp: int, start: int) -> None:
+        """The window takes the record, or begins with it."""
+        row = self._rows.find(key, start)
+        if row is None:
+            self._put(key, value, timestamp, start)
+        else:
+            self._put(key, value, max(timestamp, row[1]), start, row[0])
+
+    def _put(self, key: Any, value: Any, timestamp: int, start: int, base: Any = None) -> None:
+        """The window becomes `base`, or else nothing, and the record, whatever it was: Kafka Streams makes one twice
+        that is to the right of the record before and to the left of this one.
+        """
         if start + self._width < self._time - self._grace:  # W7
             self._metrics.late += 1
             return
-        row = self._rows.find(key, start)
-        stored = None if row is None else row[0]
         try:
-            before = stored if row is not None else self._merging.begin() if base is None else base
+            before = self._merging.begin() if base is None else base
             new = self._merging.add(key, value, before)
         except Exception as error:
             raise UpdateFailedError(error) from error
-        if row is not None and row[1] > timestamp:
-            timestamp = row[1]
-        windowed = self._rows.put(key, start, new, timestamp)
-        if self._closer is None:
-            self._emit((start, key), windowed, new, before if self._tells_empty else stored, timestamp)
+        self._set(key, start, new, timestamp, before)
 
     def _copy(self, key: Any, row: tuple[Any, int], start: int) -> None:
         """The records to the right of this one, without it."""
-        value, timestamp = row
+        self._set(key, start, row[0], row[1], None)
+
+    def _set(self, key: Any, start: int, value: Any, timestamp: int, old: Any) -> None:
+        if not self._tells_empty:
+            known = self._rows.find(key, start)
+            old = None if known is None else known[0]
         windowed = self._rows.put(key, start, value, timestamp)
         if self._closer is None:
-            self._emit((start, key), windowed, value, None, timestamp)
+            self._emit((start, key), windowed, value, old, timestamp)
 
 
 class UpdateFailedError(Exception):

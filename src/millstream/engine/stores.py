@@ -12,12 +12,21 @@ from millstream.state import (
     ParkedRows,
     SessionRows,
     SubscriptionRows,
+    SuppressRows,
     VersionedRows,
     WindowRows,
 )
 
 Rows: TypeAlias = (
-    KeyValueRows | WindowRows | SessionRows | VersionedRows | JoinBufferRows | JoinRows | ParkedRows | SubscriptionRows
+    KeyValueRows
+    | WindowRows
+    | SessionRows
+    | SuppressRows
+    | VersionedRows
+    | JoinBufferRows
+    | JoinRows
+    | ParkedRows
+    | SubscriptionRows
 )
 
 
@@ -29,6 +38,8 @@ def open_store(spec: StoreSpec) -> Rows:
             )
         case "session":
             return SessionRows(spec.name, (spec.key, spec.value), spec.retention_ms + spec.shows_ms)
+        case "suppress":
+            return SuppressRows(spec.name, (spec.key, spec.value))
         case "versioned":
             return VersionedRows(spec.name, (spec.key, spec.value), spec.history_ms)
         case "join-buffer":

@@ -212,7 +212,7 @@ class Task:
                     "its keys and values"
                 ) from error
             if changes:
-                batches.append(OutBatch(partition, changes.timestamps, changes.keys, changes.values))
+                batches.append(OutBatch(partition, changes.timestamps, changes.keys, changes.values, changes.headers))
         return batches
 
     def positions(self) -> dict[TopicPartition, tuple[int, str]]:

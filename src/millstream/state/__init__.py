@@ -7,11 +7,13 @@ from millstream.state.keyvalue import KeyValueRows, KeyValueStore
 from millstream.state.parked import ParkedRow, ParkedRows
 from millstream.state.session import Session, SessionRows
 from millstream.state.subscriptions import SubscriptionRows
+from millstream.state.suppress import Held, SuppressRows
 from millstream.state.versioned import VersionedRows
 from millstream.state.window import WindowRows
 
 __all__ = [
     "Changes",
+    "Held",
     "JoinBufferRows",
     "JoinRows",
     "KeyValueRows",
@@ -21,6 +23,7 @@ __all__ = [
     "Session",
     "SessionRows",
     "SubscriptionRows",
+    "SuppressRows",
     "VersionedRows",
     "Waiting",
     "WindowRows",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from millstream.model import Headers
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -13,6 +15,7 @@ class Changes:
     timestamps: Sequence[int]
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
+    headers: Sequence[Headers] | None = None
 
     def __len__(self) -> int:
         return len(self.timestamps)

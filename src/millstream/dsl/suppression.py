@@ -1,0 +1,110 @@
+"""Suppression: until when a table's updates are held back, and in how large a buffer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from millstream.dsl.builder import Builder
+from millstream.dsl.handle import Handle
+from millstream.dsl.rows import history_of, send_old
+from millstream.duration import Duration, parse_duration_ms
+from millstream.errors import ConfigError, TopologyError
+from millstream.plan.nodes import Aggregate, StoreSpec
+from millstream.plan.site import CallSite, call_site
+from millstream.plan.suppress import Bounds, Suppress
+from millstream.plan.windows import closes_after_ms
+
+WhenFull: TypeAlias = Literal["emit_early", "shut_down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """How long updates are held back; without `wait_ms` until their window has closed."""
+
+    wait_ms: int | None
+    bounds: Bounds
+
+
+def until_window_closes(*, max_records: int | None = None, max_bytes: int | None = None) -> Suppression:
+    """Hold each window back until it has closed, and pass on its last update alone (rule E13).
+
+    The buffer has no bound unless one is given; when it is full, the application stops, for the result could not be
+    kept otherwise.
+
+    >>> until_window_closes(max_records=1000).bounds.shut_down
+    True
+    """
+    site = call_site("until_window_closes")
+    return Suppression(None, _bounds(max_records, max_bytes, "shut_down", site))
+
+
+def until_time_limit(
+    limit: Duration,
+    *,
+    max_records: int | None = None,
+    max_bytes: int | None = None,
+    when_full: WhenFull = "emit_early",
+) -> Suppression:
+    """Pass on at most one update of a key in each `limit` of event time, the last (rule E12).
+
+    A full buffer passes on what is next, before its time, or stops the application with `when_full="shut_down"`.
+
+    >>> until_time_limit("10s", max_records=1000).wait_ms
+    10000
+    """
+    site = call_site("until_time_limit")
+    try:
+        wait_ms = parse_duration_ms(limit)
+    except ConfigError as error:
+        raise TopologyError(f"{site}: {error}") from error
+    if wait_ms < 0:
+        raise TopologyError(f"{site}: the limit must not be negative, got {wait_ms} ms")
+    return Suppression(wait_ms, _bounds(max_records, max_bytes, when_full, site))
+
+
+def _bounds(max_records: int | None, max_bytes: int | None, when_full: str, site: CallSite) -> Bounds:
+    if when_full not in ("emit_early", "shut_down"):
+        raise TopologyError(f'{site}: when_full is "emit_early" or "shut_down", got {when_full!r}')
+    for name, given in (("max_records", max_records), ("max_bytes", max_bytes)):
+        if given is not None and given < 0:
+            raise TopologyError(f"{site}: {name} must not be negative, got {given}")
+    return Bounds(max_records, max_bytes, when_full == "shut_down")
+
+
+def suppressed(table: Handle, suppression: Suppression, name: str | None) -> Handle:
+    """Rule N14."""
+    site = call_site("suppress")
+    if not isinstance(suppression, Suppression):
+        raise TopologyError(f"{site}: give ms.until_window_closes() or ms.until_time_limit('10s'), got {suppression!r}")
+    if history_of(table) is not None:
+        raise TopologyError(f"{site}: a versioned table cannot be suppressed; take to_stream() or a plain store")
+    builder = table.builder
+    wait_ms = suppression.wait_ms
+    if wait_ms is None:
+        wait_ms = _window_wait(builder, table.node)
+        if wait_ms is None:
+            raise TopologyError(f"{site}: until_window_closes() is for tables that come from a windowed aggregation")
+    node = builder.name("KTABLE-SUPPRESS", name)
+    buffer = f"{name}-store" if name else builder.name("KTABLE-SUPPRESS-STATE-STORE")
+    send_old(table, needed=True)
+    builder.add_store(StoreSpec(buffer, "suppress", table.key, table.value), site)
+    added = Suppress(
+        name=node,
+        parents=(table.node,),
+        site=site,
+        buffer=buffer,
+        wait_ms=wait_ms,
+        window_close=suppression.wait_ms is None,
+        bounds=suppression.bounds,
+    )
+    return table.after(added, store=None)
+
+
+def _window_wait(builder: Builder, name: str) -> int | None:
+    """How long after their end the windows close that a table comes from: the longest wait above it (rule E13)."""
+    node = builder.node(name)
+    if isinstance(node, Aggregate) and node.windows is not None:
+        return closes_after_ms(node.windows)
+    waits = [wait for parent in node.parents if (wait := _window_wait(builder, parent)) is not None]
+    return max(waits, default=None)

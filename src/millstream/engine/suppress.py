@@ -1,0 +1,79 @@
+"""Suppression: a table's updates wait in a buffer until their time has come (rules E11-E15)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from millstream.engine.context import NOWHERE
+from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.errors import ProcessingError
+from millstream.plan.suppress import Suppress
+from millstream.state.suppress import Held, SuppressRows
+
+
+def suppress(node: Suppress, downstream: Downstream, parts: Parts) -> NodeFunction:
+    buffer = Buffer(node, downstream, parts)
+    parts.starts.append(buffer.start)
+    return buffer.update
+
+
+class Buffer:
+    """One task's buffer. Its time is that of the updates that came to it (rule T5)."""
+
+    def __init__(self, node: Suppress, downstream: Downstream, parts: Parts) -> None:
+        self._node = node
+        self._rows: SuppressRows = parts.rows(node.buffer)
+        self._forward = downstream.forward
+        self._context = parts.context
+        self._time = -1
+        bounds = node.bounds
+        self._most_records, self._most_bytes = bounds.max_records, bounds.max_bytes
+        if bounds.max_bytes is not None:
+            self._rows.count_bytes()
+
+    def start(self) -> None:
+        """A restored buffer has seen at least its newest update."""
+        self._time = self._rows.newest()
+
+    def update(self, key: Any, new: Any, old: Any, timestamp: int) -> None:
+        if timestamp > self._time:
+            self._time = timestamp
+        rows, row = self._context.place()
+        source, offset = (NOWHERE, -1) if rows is None else (rows.source, rows.offsets[row])
+        held = Held(key, new, old, old, timestamp, self._context.headers, source, offset)
+        self._rows.put(key.window.end if self._node.window_close else timestamp, held)
+        due = self._time - self._node.wait_ms
+        while (first := self._rows.first_time) is not None and first <= due:
+            self._emit()
+        while self._full():
+            if self._node.bounds.shut_down:
+                raise ProcessingError(
+                    f"{self._node.site}: the buffer of {self._node.name} is full, with {len(self._rows)} keys; give it "
+                    "more room, or let it emit early"
+                )
+            self._emit()
+
+    def _full(self) -> bool:
+        """Rule E14."""
+        if self._most_records is not None and len(self._rows) > self._most_records:
+            return True
+        return self._most_bytes is not None and self._rows.bytes > self._most_bytes
+
+    def _emit(self) -> None:
+        """The first in order, with its own headers; of closed windows no tombstones (rule E13).
+
+        Its old value is the one before its last update, whether that was passed on or not, as in Kafka Streams.
+        """
+        held = self._rows.first()
+        if held.new is not None or not self._node.window_close:
+            self._pass_on(held)
+        self._rows.remove_first()  # only now: while it is passed on, look-ups still find what was there before
+
+    def _pass_on(self, held: Held) -> None:
+        context = self._context
+        headers, timestamp = context.headers, context.timestamp
+        context.headers, context.timestamp = held.headers, held.timestamp
+        try:
+            self._forward(held.key, held.new, held.old if self._node.sends_old else None, held.timestamp)
+        finally:
+            context.headers, context.timestamp = headers, timestamp
