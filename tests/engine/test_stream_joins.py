@@ -168,6 +168,23 @@ def test_a_marked_stream_with_itself_goes_through_one_topic() -> None:  # O4
     assert Driven(app).says("in - ax 1") == ["a=ax+ax@1"]
 
 
+def test_a_marked_stream_goes_to_all_its_joins_through_one_topic() -> None:  # O5, O6, N7
+    app = every()
+    left = app.stream("L", value=str).select_key(lambda v: v[0])
+    right, table = app.stream("R", value=str), app.table("T", value=str)
+    left.join(right, text, window=ms.join_window(10), result=str).to("out")
+    left.left_join(right, text, window=ms.join_window(10), result=str).to("left")
+    left.join(table, text, result=str).to("rows")
+    topology = app.topology()
+    assert list(topology.repartition_topics) == ["KSTREAM-KEY-SELECT-0000000001-repartition"]
+    assert topology.nodes[-1].name == "KSTREAM-SINK-0000000028"
+    run = Driven(app)
+    run.pipe("T a t 0", "R a y 1")
+    assert run.says("L - ax 2") == ["a=ax+y@2"]
+    assert run.out("left") == ["a=ax+y@2"]
+    assert run.out("rows") == ["a=ax+t@2"]
+
+
 @pytest.mark.parametrize(("kind", "out"), [("inner", []), ("left", ["null=x+null@5"])])
 def test_null_keys_before_the_repartition_topic(kind: str, out: list[str]) -> None:  # O6
     app = every()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from millstream.errors import TopologyError
@@ -132,6 +133,24 @@ class Builder:
         return self.add(
             Source(name=source, parents=(), site=site, topics=(topic.name,), key=key, value=value, internal=True)
         )
+
+    def shared_repartition(self, topic: RepartitionTopic) -> str | None:
+        """The node that reads this topic, if the stream goes through it already, for an earlier join of its.
+
+        Kafka Streams burns the indices all the same. Null keys pass if any of the joins wants them (rule O6).
+        """
+        sink = next(
+            (node for node in self._nodes.values() if isinstance(node, Sink) and node.topic == topic.name), None
+        )
+        source = self.source_of(topic.name)
+        if topic.name not in self._repartition_topics or sink is None or source is None:
+            return None
+        for kind in ("SINK", "FILTER", "SOURCE"):
+            self.name(f"KSTREAM-{kind}")
+        present = self._nodes[sink.parents[0]]
+        if topic.null_keys and isinstance(present, KeyPresent):
+            self.replace(replace(present, null_keys=True))
+        return source.name
 
     def add_repartition_topic(self, topic: RepartitionTopic, site: CallSite) -> None:
         if not is_topic_name(topic.name):

@@ -49,6 +49,8 @@ class Handle:
     ) -> Handle:
         """The place behind an internal topic with the name that the user gave, or else a generated one."""
         topic = RepartitionTopic(f"{given or generated}-repartition", partitions, null_keys, partitioner)
+        if given is None and (shared := self.builder.shared_repartition(topic)) is not None:
+            return replace(self, node=shared, key_changed=False)
         source = self.builder.repartition(self.node, topic, (self.key, self.value), site, named=given is not None)
         return replace(self, node=source, key_changed=False)
 

@@ -122,13 +122,7 @@ def _meeting_places(left: Handle, right: Handle, how: StreamJoining, site: CallS
         given = None if how.name is None else f"{how.name}-{which}"
         return side.repartitioned(given, site, generated=side.node, null_keys=null_keys)
 
-    if left != right or how.name is not None:
-        return place(left, "left"), place(right, "right")
-    both = place(left, "both")  # a stream joined with itself goes through one topic
-    if left.key_changed:
-        for kind in ("SINK", "FILTER", "SOURCE"):  # Kafka Streams burns what it would have named the other's nodes
-            left.builder.name(f"KSTREAM-{kind}")
-    return both, both
+    return place(left, "left"), place(right, "right")
 
 
 def _names(place: Handle, how: StreamJoining) -> _Names:
