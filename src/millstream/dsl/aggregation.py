@@ -19,7 +19,7 @@ from millstream.plan.aggregation import Aggregation, Column, Declared, Folded
 from millstream.plan.function import UNKNOWN, UserFunction, declared_result, user_function
 from millstream.plan.nodes import Aggregate, Emit, StoreSpec
 from millstream.plan.site import CallSite
-from millstream.plan.windows import SessionWindows
+from millstream.plan.windows import SessionWindows, SlidingWindows
 from millstream.serde import JsonSerde, Serde
 
 
@@ -58,7 +58,8 @@ def aggregated(
     """The table of aggregates: repartitions first where the key was changed (rule O4)."""
     builder = handle.builder
     kind = site.operator.upper() if site.operator == "reduce" else "AGGREGATE"
-    if site.operator == "count" and how.store is None:
+    sliding = windowing is not None and isinstance(windowing.windows, SlidingWindows)
+    if site.operator == "count" and how.store is None and not sliding:
         builder.name(f"KSTREAM-{kind}-STATE-STORE")  # Kafka Streams burns one more for an unnamed count
     generated = None if how.store else builder.name(f"KSTREAM-{kind}-STATE-STORE")
     store = how.store or generated or ""
