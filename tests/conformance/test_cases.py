@@ -7,7 +7,7 @@ import pytest
 from tests.conformance.runner import cases_in, run
 from tests.shared import CONFORMANCE
 
-SUPPORTED = 238
+SUPPORTED = 634
 
 
 @pytest.mark.shared
