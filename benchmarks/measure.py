@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.engines import Run
@@ -32,7 +33,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a run cost, its start included. `late_cpu_us` is that of the records after the first half; None: too few."""
+    """What a run cost, its start included. `late_cpu_us` is that of the second half; None: too short to tell."""
 
     records: int
     wall_s: float
@@ -48,19 +49,27 @@ class Cost:
 def cost(marks: list[Mark], peak_mb: float) -> Cost:
     """The cost of a run from what was seen of it; the last mark is its end.
 
-    >>> cost([Mark(1, 1.0, 400), Mark(2, 1.8, 600), Mark(3, 2.2, 1000)], 80.0).late_cpu_us
-    1000.0
+    >>> cost([Mark(0, 0.0, 0), Mark(1, 1.0, 400), Mark(2, 1.8, 600), Mark(3, 2.2, 1000)], 80.0).late_cpu_us
+    1600.0
     """
     end = marks[-1]
-    half = next(mark for mark in marks if mark.records >= end.records / 2)
-    late = end.records - half.records
+    late_s = end.cpu_s - _cpu_s_at(end.records / 2, marks)
     return Cost(
         end.records,
         end.wall_s,
         end.cpu_s * 1e6 / end.records,
-        round((end.cpu_s - half.cpu_s) * 1e6 / late, 3) if late else None,
+        round(late_s * 1e6 / (end.records / 2), 3) if len(marks) > 2 else None,
         peak_mb,
     )
+
+
+def _cpu_s_at(records: float, marks: list[Mark]) -> float:
+    """The CPU time when so many records were committed: on the line between the marks before and after."""
+    for before, after in pairwise(marks):
+        if after.records >= records:
+            share = (records - before.records) / (after.records - before.records)
+            return before.cpu_s + share * (after.cpu_s - before.cpu_s)
+    return marks[-1].cpu_s
 
 
 def measure(run: Run, records: int, core: int, limit_s: float) -> Cost:
