@@ -22,6 +22,7 @@ STATEFUL = ("count", "reduce", "fold", "declare", "tumble", "hop", "process", "p
 INNER_STREAM_JOINS = ("stream_join", "self_join")
 OUTER_STREAM_JOINS = ("left_stream_join", "outer_stream_join")
 JOINS = ("join", "left_join", "global_join", "left_global_join")
+WINDOWS = ("session", "slide", "forever", "close", "close_sessions", "close_sliding", "suppress", "limit")
 SHAPES = ("merge", "to", "branch", "repartition", "split", "route")
 
 
@@ -137,6 +138,34 @@ class Building:
         stream = table.to_stream()
         stream.to("windows", value=Any)
         return stream.map(lambda k, v: (f"{k.key}@{k.window.start}", _as_value(v)))
+
+    def session(self, stream: Values) -> Values:
+        return self._unwindowed(self._totals(self._grouped(stream).windowed_by(ms.session(4, grace=3))))
+
+    def slide(self, stream: Values) -> Values:
+        return self._unwindowed(self._totals(self._grouped(stream).windowed_by(ms.sliding(7, grace=3))))
+
+    def forever(self, stream: Values) -> Values:
+        return self._unwindowed(self._grouped(stream).windowed_by(ms.unlimited(start=20)).count())
+
+    def close(self, stream: Values) -> Values:
+        windows = self._grouped(stream).windowed_by(ms.hopping(10, advance=5, grace=3))
+        return self._unwindowed(self._totals(windows.emit_on_close()))
+
+    def close_sessions(self, stream: Values) -> Values:
+        return self._unwindowed(self._totals(self._grouped(stream).windowed_by(ms.session(3)).emit_on_close()))
+
+    def close_sliding(self, stream: Values) -> Values:
+        windows = self._grouped(stream).windowed_by(ms.sliding(4, grace=2))
+        return self._unwindowed(windows.emit_on_close().count())
+
+    def suppress(self, stream: Values) -> Values:
+        table = self._totals(self._grouped(stream).windowed_by(ms.session(5, grace=2)))
+        return self._unwindowed(table.suppress(ms.until_window_closes()))
+
+    def limit(self, stream: Values) -> Values:
+        counts = self._grouped(stream).count()
+        return self._numbers(counts.suppress(ms.until_time_limit(9, max_records=2, max_bytes=200)))
 
     # --- processors and joins
 

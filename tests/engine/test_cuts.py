@@ -19,6 +19,7 @@ from tests.engine.programs import (
     SHAPES,
     STATEFUL,
     STATELESS,
+    WINDOWS,
     build,
     recipes,
     records,
@@ -161,7 +162,7 @@ def contents(plan: Plan, spec: TaskSpec, changelog: Log) -> dict[TopicPartition,
     }
 
 
-ALL = recipes(*STATELESS, *STATEFUL, *JOINS, *INNER_STREAM_JOINS, *OUTER_STREAM_JOINS, *SHAPES)
+ALL = recipes(*STATELESS, *STATEFUL, *WINDOWS, *JOINS, *INNER_STREAM_JOINS, *OUTER_STREAM_JOINS, *SHAPES)
 
 
 @QUICK
@@ -181,7 +182,7 @@ def test_cuts_change_no_byte(recipe: Recipe, size: int, partitions: int, seed: i
 # Stream-time punctuations begin anew after a restart (P3), and so does what decides when a row without a partner goes
 # on alone (J9); programs with them are left out here.
 RESTORABLE = recipes(
-    *STATELESS, *(kind for kind in STATEFUL if kind != "punctuate"), *JOINS, *INNER_STREAM_JOINS, *SHAPES
+    *STATELESS, *(kind for kind in STATEFUL if kind != "punctuate"), *WINDOWS, *JOINS, *INNER_STREAM_JOINS, *SHAPES
 )
 
 

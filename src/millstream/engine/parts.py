@@ -44,7 +44,7 @@ class Parts:
     global_stores: Mapping[str, KeyValueRows]
     nodes: Mapping[str, Node]
     settings: EngineSettings
-    close_times: dict[str, int] = field(default_factory=dict)  # by store: windows up to here were emitted (rule E9)
+    close_times: dict[str, int] = field(default_factory=dict)  # by store: up to when it has emitted (rule E9)
     stream_time: Schedule = field(default_factory=Schedule)
     wall_clock: Schedule = field(default_factory=Schedule)
     starts: list[Callable[[], None]] = field(default_factory=list)  # once, when the stores are restored

@@ -25,6 +25,7 @@ class Buffer:
         self._rows: SuppressRows = parts.rows(node.buffer)
         self._forward = downstream.forward
         self._context = parts.context
+        self._times = parts.close_times
         self._time = -1
         bounds = node.bounds
         self._most_records, self._most_bytes = bounds.max_records, bounds.max_bytes
@@ -32,12 +33,12 @@ class Buffer:
             self._rows.count_bytes()
 
     def start(self) -> None:
-        """A restored buffer has seen at least its newest update."""
-        self._time = self._rows.newest()
+        """The buffer's time is kept with the committed offsets, so that what was late before a restart is so after."""
+        self._time = max(self._rows.newest(), self._times.get(self._node.buffer, -1))
 
     def update(self, key: Any, new: Any, old: Any, timestamp: int) -> None:
         if timestamp > self._time:
-            self._time = timestamp
+            self._time = self._times[self._node.buffer] = timestamp
         rows, row = self._context.place()
         source, offset = (NOWHERE, -1) if rows is None else (rows.source, rows.offsets[row])
         held = Held(key, new, old, old, timestamp, self._context.headers, source, offset)
