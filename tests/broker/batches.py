@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import cramjam
 from crc32c import crc32c
 
-Record = tuple[int, bytes | None, bytes]
+Record = tuple[int, bytes | None, bytes | None]
 """Timestamp, key, value."""
 
 COMPRESS = {
@@ -43,7 +43,8 @@ def batch(
     body = b""
     for index, (timestamp, key, value) in enumerate(records):
         key_part = varint(-1) if key is None else varint(len(key)) + key
-        fields = b"\0" + varint(timestamp - first) + varint(index) + key_part + varint(len(value)) + value + varint(0)
+        value_part = varint(-1) if value is None else varint(len(value)) + value
+        fields = b"\0" + varint(timestamp - first) + varint(index) + key_part + value_part + varint(0)
         body += varint(len(fields)) + fields
     latest = max(timestamp for timestamp, _, _ in records)
     covered = struct.pack(

@@ -193,6 +193,30 @@ def test_compacted_topics_want_keys(broker: EmbeddedBroker, admin: AdminClient, 
     assert codes == [None, KafkaError.INVALID_RECORD]
 
 
+def test_a_compacted_topic_is_read_past_its_gaps(broker: EmbeddedBroker, admin: AdminClient, name: str) -> None:
+    soon = {"cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01"}
+    results(admin.create_topics([NewTopic(name, 1, 1, config=soon)]))
+    produce(broker, name, [b"%d" % index for index in range(50)], **{"compression.type": "lz4"})
+    produce(broker, name, [b"void"] * 50)
+    produce(broker, name, [b"last"])
+    reader = consumer(broker, **{"enable.partition.eof": True})
+    found: list[tuple[int, bytes]] = []
+
+    def read_to_the_end(start: int = 0) -> None:
+        found.clear()
+        reader.assign([TopicPartition(name, 0, start)])
+        while (message := reader.poll(PATIENCE_S)) is not None and not message.error():
+            found.append((message.offset(), message.value()))
+        assert message is not None
+        assert message.error().code() == KafkaError._PARTITION_EOF
+
+    wait_until(lambda: found == [(100, b"last")], read_to_the_end)
+    for start in (17, 77):
+        read_to_the_end(start)
+        assert found == [(100, b"last")]
+    reader.close()
+
+
 def test_topics_are_made_grown_and_deleted(admin: AdminClient, topic: str) -> None:
     assert error_of(admin.create_topics([NewTopic(topic, 1, 1)])) == KafkaError.TOPIC_ALREADY_EXISTS
     assert error_of(admin.create_topics([NewTopic("a b", 1, 1)])) == KafkaError.TOPIC_EXCEPTION

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from kio.schema.errors import ErrorCode
 
+from millstream.broker.broker import Broker
 from millstream.broker.groups.offsets import CommittedOffset
 from millstream.broker.upkeep import (
     OFFSETS_RETENTION_MS,
     PRODUCER_IDS_RETENTION_MS,
     TRANSACTIONAL_IDS_RETENTION_MS,
-    keep_up,
 )
+from millstream.broker.upkeep import keep_up as rounds_of_upkeep
 from millstream.model import TopicPartition
 from tests.broker.batches import batch
 from tests.broker.core import Core
@@ -19,6 +20,12 @@ from tests.broker.groups.test_coordinator import Cluster
 from tests.broker.transactions.client import TransactionalProducer
 
 NOW = 1_000_000
+
+
+def keep_up(broker: Broker, wall_ms: int) -> None:
+    """A whole round at once."""
+    for _ in rounds_of_upkeep(broker, wall_ms):
+        pass
 
 
 def log_of(core: Core, configs: dict[str, str]):  # type: ignore[no-untyped-def]

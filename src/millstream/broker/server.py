@@ -24,6 +24,7 @@ from millstream.broker.upkeep import INTERVAL_MS, keep_up
 from millstream.errors import BrokerStartError
 
 _USERS_CHECK_S = 0.2
+_SLICE_S = 0.002
 RUNNING = "running"
 
 
@@ -117,9 +118,17 @@ class _Server:
         self._broker.timers.fire(_now_ms())
         self._set_alarm()
 
-    def _keep_up(self) -> None:
-        keep_up(self._broker, _wall_ms())
-        self._upkeep = asyncio.get_running_loop().call_later(INTERVAL_MS / 1000, self._keep_up)
+    def _keep_up(self, round_: Iterator[None] | None = None) -> None:
+        """Rounds of upkeep, each in slices so short that no client notices them."""
+        round_ = round_ or keep_up(self._broker, _wall_ms())
+        end = time.monotonic() + _SLICE_S
+        while time.monotonic() < end:
+            try:
+                next(round_)
+            except StopIteration:
+                self._upkeep = asyncio.get_running_loop().call_later(INTERVAL_MS / 1000, self._keep_up)
+                return
+        self._upkeep = asyncio.get_running_loop().call_later(_SLICE_S, self._keep_up, round_)
 
     @contextlib.contextmanager
     def _watched_users(self) -> Iterator[None]:

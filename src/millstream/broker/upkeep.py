@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 from millstream.broker.broker import Broker
+from millstream.broker.log.compaction import compact, due
+from millstream.broker.log.partition import PartitionLog
+from millstream.broker.log.records import UnreadableRecordsError
 
-INTERVAL_MS = 5_000
+INTERVAL_MS = 2_000
 
 OFFSETS_RETENTION_MS = 7 * 86_400_000
 PRODUCER_IDS_RETENTION_MS = 86_400_000
@@ -15,21 +19,32 @@ TRANSACTIONAL_IDS_RETENTION_MS = 7 * 86_400_000
 _log = logging.getLogger(__name__)
 
 
-def keep_up(broker: Broker, wall_ms: int) -> None:
-    """One round. What the disk does not take is left for the next one."""
+def keep_up(broker: Broker, wall_ms: int) -> Iterator[None]:
+    """One round, in small steps. What the disk does not take is left for the next one."""
     for partition in broker.partitions.all():
+        yield
         log = partition.log
-        try:
-            log.roll_in_time(wall_ms)
-            gone = log.expire(wall_ms)
-        except OSError as error:
-            _log.error("%s: its segments cannot be changed: %s", log.name, error)
+        if log.closed:
             continue
-        if gone:
-            _log.info("%s: %d segments expired, the log begins at %d", log.name, gone, log.start_offset)
-        log.producers.forget_before(wall_ms - PRODUCER_IDS_RETENTION_MS, log.transactions.is_open)
+        try:
+            yield from _keep_log_up(log, wall_ms)
+        except (OSError, UnreadableRecordsError) as error:
+            _log.error("%s: its segments cannot be changed: %s", log.name, error)
     try:
         broker.coordinator.expire_offsets(wall_ms, OFFSETS_RETENTION_MS)
         broker.transactions.forget_before(wall_ms - TRANSACTIONAL_IDS_RETENTION_MS)
     except OSError as error:
         _log.error("what has expired cannot be forgotten yet: %s", error)
+
+
+def _keep_log_up(log: PartitionLog, wall_ms: int) -> Iterator[None]:
+    log.roll_in_time(wall_ms)
+    gone = log.expire(wall_ms)
+    if gone:
+        _log.info("%s: %d segments expired, the log begins at %d", log.name, gone, log.start_offset)
+    log.producers.forget_before(wall_ms - PRODUCER_IDS_RETENTION_MS, log.transactions.is_open)
+    segments = due(log, wall_ms) if log.settings.compacted else []
+    if segments:
+        before = log.size
+        yield from compact(log, segments, wall_ms)
+        _log.info("%s: compacted from %d to %d bytes", log.name, before, log.size)

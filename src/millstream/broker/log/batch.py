@@ -24,6 +24,7 @@ _BASE_OFFSET = struct.Struct(">q")
 _PATCHED = struct.Struct(">qii")
 _ATTRIBUTES = struct.Struct(">h")
 _CRC = struct.Struct(">I")
+_COVERED = struct.Struct(">hiqqqhii")
 _MAX_TIMESTAMP_AT = 35
 
 CODEC_MASK = 0x07
@@ -132,3 +133,18 @@ def with_append_time(records: bytes, now_ms: int) -> bytearray:
     _BASE_OFFSET.pack_into(stamped, _MAX_TIMESTAMP_AT, now_ms)
     _CRC.pack_into(stamped, 17, crc32c(memoryview(stamped)[CRC_START:]))
     return stamped
+
+
+def rebuilt(header: BatchHeader, body: bytes) -> tuple[BatchHeader, bytes]:
+    """A batch with this header and body, its length and checksum made to fit; no longer part of a transaction."""
+    attributes = header.attributes & ~TRANSACTIONAL
+    covered = _COVERED.pack(attributes, *header[6:]) + body
+    length = CRC_START - LENGTH_OVERHEAD + len(covered)
+    fresh = header._replace(attributes=attributes, batch_length=length, leader_epoch=LEADER_EPOCH, crc=crc32c(covered))
+    return fresh, HEADER.pack(*fresh) + body
+
+
+def empty_batch(base_offset: int, next_offset: int) -> tuple[BatchHeader, bytes]:
+    """Stands for offsets whose records are gone, so that a log has no holes in which damage could hide."""
+    delta = next_offset - base_offset - 1
+    return rebuilt(BatchHeader(base_offset, 0, LEADER_EPOCH, 2, 0, 0, delta, -1, -1, NO_PRODUCER, -1, -1, 0), b"")

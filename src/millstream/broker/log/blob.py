@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 _SUFFIX = ".log"
+_DRAFT = ".draft"
 
 
 class Blob(Protocol):
@@ -26,6 +27,8 @@ class Blob(Protocol):
 
     def truncate(self, size: int) -> None: ...
 
+    def sync(self) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -35,6 +38,10 @@ class Folder(Protocol):
     def bases(self) -> list[int]: ...
 
     def open(self, base_offset: int) -> Blob: ...
+
+    def draft(self, base_offset: int) -> Blob: ...
+
+    def adopt(self, base_offset: int, draft: Blob) -> None: ...
 
     def remove(self, base_offset: int) -> None: ...
 
@@ -72,6 +79,10 @@ class FileBlob:
         os.ftruncate(self._fd, size)
         self.size = size
 
+    def sync(self) -> None:
+        """Make what was written safe from the end of the machine, too. Raises OSError."""
+        os.fdatasync(self._fd)
+
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
@@ -84,12 +95,25 @@ class FileFolder:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.mkdir(parents=True, exist_ok=True)
+        for draft in path.glob(f"*{_DRAFT}"):
+            draft.unlink()
 
     def bases(self) -> list[int]:
         return sorted(int(file.stem) for file in self._path.glob(f"*{_SUFFIX}") if file.stem.isdigit())
 
     def open(self, base_offset: int) -> FileBlob:
         return FileBlob(self._file(base_offset))
+
+    def draft(self, base_offset: int) -> FileBlob:
+        """An empty file that may take the place of a segment (`adopt`); left alone, it is gone with the next start."""
+        path = self._file(base_offset).with_suffix(_DRAFT)
+        path.unlink(missing_ok=True)
+        return FileBlob(path)
+
+    def adopt(self, base_offset: int, draft: Blob) -> None:
+        """Put the draft in the segment's place, at once or not at all. Raises OSError."""
+        draft.sync()
+        self._file(base_offset).with_suffix(_DRAFT).replace(self._file(base_offset))
 
     def remove(self, base_offset: int) -> None:
         self._file(base_offset).unlink(missing_ok=True)
@@ -124,6 +148,9 @@ class MemoryBlob:
     def truncate(self, size: int) -> None:
         del self._bytes[size:]
 
+    def sync(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
@@ -137,6 +164,13 @@ class MemoryFolder:
 
     def open(self, base_offset: int) -> MemoryBlob:
         return self._blobs.setdefault(base_offset, MemoryBlob())
+
+    def draft(self, base_offset: int) -> MemoryBlob:
+        return MemoryBlob()
+
+    def adopt(self, base_offset: int, draft: Blob) -> None:
+        assert isinstance(draft, MemoryBlob)
+        self._blobs[base_offset] = draft
 
     def remove(self, base_offset: int) -> None:
         self._blobs.pop(base_offset, None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kio.schema.errors import ErrorCode
@@ -30,6 +30,16 @@ NOTHING_EXPIRES = Retention()
 
 
 @dataclass(frozen=True, slots=True)
+class CompactionRules:
+    """When a compacted topic is compacted, and how long its tombstones stay."""
+
+    dirty_ratio: float = 0.5
+    min_lag_ms: int = 0
+    max_lag_ms: int = 2**63 - 1
+    delete_retention_ms: int = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """What a topic's configuration means to its logs."""
 
@@ -39,6 +49,7 @@ class LogSettings:
     retention: Retention = NOTHING_EXPIRES
     append_time: bool = False
     compacted: bool = False
+    compaction: CompactionRules = CompactionRules()
     timestamp_before_max_ms: int = 2**63 - 1
     timestamp_after_max_ms: int = 2**63 - 1
 
@@ -76,6 +87,7 @@ class PartitionLog:
         self.transactions = LogTransactions()
         self._folder = folder
         self._segments: list[Segment] = []
+        self.closed = False
         self._recover(start_offset)
         self.start_offset = max(start_offset, self._segments[0].base_offset)
 
@@ -190,12 +202,41 @@ class PartitionLog:
         self.transactions.forget_before(self.start_offset)
         return count
 
+    @property
+    def closed_segments(self) -> list[Segment]:
+        """All but the one that is written to."""
+        return self._segments[:-1]
+
+    def draft(self, base_offset: int) -> Segment:
+        """A segment that may take the place of others (`replace`). Raises OSError."""
+        return Segment(base_offset, self._folder.draft(base_offset))
+
+    def holds(self, segments: Sequence[Segment]) -> bool:
+        """Whether these segments are all still there."""
+        return not self.closed and all(segment in self._segments for segment in segments)
+
+    def replace(self, old: Sequence[Segment], fresh: Segment) -> None:
+        """Put a draft in the place of consecutive segments, at once or not at all. Raises OSError.
+
+        A crash leaves the old ones after the first, which the fresh one overlaps: they are removed on start. Markers
+        in the old ones have had their effect on the fresh one, so that their transactions are not told any more.
+        """
+        self._folder.adopt(fresh.base_offset, fresh.blob)
+        at = self._segments.index(old[0])
+        self._segments[at : at + len(old)] = [fresh]
+        for segment in old:
+            segment.blob.close()
+            if segment.base_offset != fresh.base_offset:
+                self._folder.remove(segment.base_offset)
+        self.transactions.forget_before(fresh.next_offset)
+
     def _remove_first(self) -> None:
         gone = self._segments.pop(0)
         gone.blob.close()
         self._folder.remove(gone.base_offset)
 
     def close(self) -> None:
+        self.closed = True
         for segment in self._segments:
             segment.blob.close()
 

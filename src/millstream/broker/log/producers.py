@@ -60,6 +60,13 @@ class Producers:
         known = self._producers.get(producer_id)
         return 0 if known is None else known.epoch
 
+    def ends_with(self, header: BatchHeader) -> bool:
+        """Whether this is the last batch of its producer."""
+        known = self._producers.get(header.producer_id)
+        if known is None or header.control or not known.batches:
+            return False
+        return known.batches[-1].base_offset == header.base_offset
+
     def check(self, header: BatchHeader) -> Repeat | ErrorCode | None:
         """None if the batch is the producer's next one; else the repeat that it is, or Kafka's error."""
         if header.producer_id == NO_PRODUCER:

@@ -1,12 +1,13 @@
 """The records inside a batch, for the few questions that a header cannot answer.
 
-Two need them: which record is the first at or after a timestamp, and whether a record for a compacted topic lacks its
-key. Only then is a batch decompressed (cramjam).
+Three need them: which record is the first at or after a timestamp, whether a record for a compacted topic lacks its
+key, and which records compaction keeps. Only then is a batch decompressed (cramjam).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import cramjam
 
@@ -37,6 +38,47 @@ def first_at_or_after(
 def has_null_key(header: BatchHeader, batch: memoryview) -> bool:
     """Whether any record of the batch has no key."""
     return any(key_size < 0 for _, _, key_size in _scan(header, batch))
+
+
+class KeyedRecord(NamedTuple):
+    """What compaction asks of a record. `raw` is all of it, length included; a `tombstone` has no value."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    tombstone: bool
+    raw: bytes
+
+
+def keyed_records(header: BatchHeader, batch: memoryview) -> Iterator[KeyedRecord]:
+    """The records of a batch. Raises UnreadableRecordsError."""
+    body = bytes(_decompressed(header.attributes & CODEC_MASK, batch[HEADER_SIZE : header.size]))
+    position = 0
+    try:
+        for _ in range(header.record_count):
+            begin = position
+            size, position = _varint(body, position)
+            end = position + size
+            timestamp_delta, position = _varint(body, position + 1)
+            offset_delta, position = _varint(body, position)
+            key_size, position = _varint(body, position)
+            key = None if key_size < 0 else body[position : position + key_size]
+            value_size, _ = _varint(body, position + max(key_size, 0))
+            yield KeyedRecord(
+                header.base_offset + offset_delta,
+                header.base_timestamp + timestamp_delta,
+                key,
+                value_size < 0,
+                body[begin:end],
+            )
+            position = end
+    except IndexError as error:
+        raise UnreadableRecordsError("the records end in the middle of a record") from error
+
+
+def compressed(codec: int, body: bytes) -> bytes:
+    """As a producer with this codec sends it."""
+    return _COMPRESS[codec](body)
 
 
 def _scan(header: BatchHeader, batch: memoryview) -> Iterator[tuple[int, int, int]]:
@@ -99,4 +141,12 @@ _CODECS: dict[int, Callable[[bytes], bytes]] = {
     2: _snappy,
     3: lambda body: bytes(cramjam.lz4.decompress(body)),
     4: lambda body: bytes(cramjam.zstd.decompress(body)),
+}
+
+_COMPRESS: dict[int, Callable[[bytes], bytes]] = {
+    0: lambda body: body,
+    1: lambda body: bytes(cramjam.gzip.compress(body)),
+    2: lambda body: bytes(cramjam.snappy.compress_raw(body)),
+    3: lambda body: bytes(cramjam.lz4.compress(body)),
+    4: lambda body: bytes(cramjam.zstd.compress(body)),
 }

@@ -15,7 +15,8 @@ class Retention:
     """How long and how much of a log is kept; -1 is no bound.
 
     Kafka counts a record's age from its timestamp. With `since_written` it counts from when it was written, if that is
-    later: so that old events, replayed into a topic that has no `retention.ms` of its own, are not gone at once.
+    later: so that old events, replayed into a topic that has no `retention.ms` of its own or is also compacted (the
+    changelog of a windowed store), are not gone at once.
     """
 
     age_ms: int = UNLIMITED

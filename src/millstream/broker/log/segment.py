@@ -27,6 +27,10 @@ class Segment:
         """When its first batch was written; of one that was found on disk, the time of that batch's records."""
         self.written_ms = blob.modified_ms
         """Time of day of the last write."""
+        self.compacted_ms = -1
+        """Time of day at which compaction first kept its tombstones; -1 if it has not been compacted."""
+        self.has_tombstones = False
+        """Whether compaction kept any."""
         self.has_records = False
         """Whether any batch still has records: compaction leaves empty ones."""
         self.blob = blob
@@ -105,6 +109,11 @@ class Segment:
             header = read_header(self.blob.read(position, HEADER_SIZE))
             yield position, header
             position += header.size
+
+    def batches(self) -> Iterator[tuple[BatchHeader, memoryview]]:
+        """Header and bytes of each batch. Raises OSError."""
+        for position, header in self._headers_from(0):
+            yield header, memoryview(self.blob.read(position, header.size))
 
     def position_of(self, offset: int) -> int:
         """Where the batch stands that begins at or after `offset`; the segment's size if there is none."""

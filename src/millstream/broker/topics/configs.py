@@ -1,9 +1,7 @@
 """Topic configurations: every name that Kafka knows, its type, default and check.
 
-All are stored and told; what acts on a log is in `log_settings`. `cleanup.policy=compact` keeps the whole log: a
-compacted log promises no time by which old values are gone, so one that holds all of them is in order. What Kafka
-demands of producers to such topics (a key in each record) is demanded here too. `compression.type` other than
-`producer` would make Kafka recompress; batches are opaque here and stay as they were sent.
+All are stored and told; what acts on a log is in `log_settings`. `compression.type` other than `producer` would make
+Kafka recompress; batches are opaque here and stay as they were sent.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from millstream.broker.log.partition import NOTHING_EXPIRES, LogSettings
+from millstream.broker.log.partition import NOTHING_EXPIRES, CompactionRules, LogSettings
 from millstream.broker.log.retention import Retention
 
 BOOLEAN, STRING, INT, LONG, DOUBLE, LIST = 1, 2, 3, 5, 6, 7
@@ -138,7 +136,8 @@ def log_settings(configs: Mapping[str, str]) -> LogSettings:
     policy = configs.get("cleanup.policy", "delete")
     kept = NOTHING_EXPIRES
     if "delete" in policy:
-        kept = Retention(number("retention.ms"), number("retention.bytes"), since_written="retention.ms" not in configs)
+        since_written = "retention.ms" not in configs or "compact" in policy
+        kept = Retention(number("retention.ms"), number("retention.bytes"), since_written=since_written)
     both_limits = number("message.timestamp.difference.max.ms")
     return LogSettings(
         max_message_bytes=number("max.message.bytes"),
@@ -147,6 +146,12 @@ def log_settings(configs: Mapping[str, str]) -> LogSettings:
         retention=kept,
         append_time=configs.get("message.timestamp.type") == "LogAppendTime",
         compacted="compact" in policy,
+        compaction=CompactionRules(
+            dirty_ratio=float(configs.get("min.cleanable.dirty.ratio", "0.5")),
+            min_lag_ms=number("min.compaction.lag.ms"),
+            max_lag_ms=number("max.compaction.lag.ms"),
+            delete_retention_ms=number("delete.retention.ms"),
+        ),
         timestamp_before_max_ms=min(both_limits, number("message.timestamp.before.max.ms")),
         timestamp_after_max_ms=min(both_limits, number("message.timestamp.after.max.ms")),
     )
