@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from millstream.client.librdkafka import LibrdkafkaClient
 from millstream.config import Settings
 from millstream.dsl.program import Program
 from millstream.runtime import Worker, WorkerStatus
+
+LOG = logging.getLogger("millstream.app")
 
 
 class App(Program):
@@ -62,6 +65,8 @@ class App(Program):
                     bootstrap_servers=broker.bootstrap,
                     create_missing_topics=settings.create_missing_topics or 1,
                 )
+            where = "the embedded broker" if self.settings.bootstrap_servers is None else "Kafka"
+            LOG.info("%s runs on %s at %s", settings.application_id, where, settings.bootstrap_servers)
             client = LibrdkafkaClient(
                 str(settings.bootstrap_servers),
                 common=settings.kafka,
