@@ -14,8 +14,12 @@ from millstream.dsl import (
     SplitStream,
     Stream,
     Table,
+    collect_list,
+    collect_set,
     count,
+    count_distinct,
     first,
+    histogram,
     hopping,
     join_window,
     key_value_store,
@@ -25,11 +29,14 @@ from millstream.dsl import (
     min,  # noqa: A004
     session,
     sliding,
+    std,
     sum,  # noqa: A004
+    top,
     tumbling,
     unlimited,
     until_time_limit,
     until_window_closes,
+    variance,
 )
 from millstream.engine import FailedRecord, Message, Processor, ProcessorContext, RecordMetadata
 from millstream.errors import MillstreamError, TopologyError
@@ -63,8 +70,12 @@ __all__ = [
     "TopologyError",
     "Window",
     "Windowed",
+    "collect_list",
+    "collect_set",
     "count",
+    "count_distinct",
     "first",
+    "histogram",
     "hopping",
     "join_window",
     "key_value_store",
@@ -74,9 +85,12 @@ __all__ = [
     "min",
     "session",
     "sliding",
+    "std",
     "sum",
+    "top",
     "tumbling",
     "unlimited",
     "until_time_limit",
     "until_window_closes",
+    "variance",
 ]

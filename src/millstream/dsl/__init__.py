@@ -1,6 +1,21 @@
 """What a program is written with."""
 
-from millstream.dsl.aggregates import count, first, last, max, mean, min, sum  # noqa: A004 - the field's terms
+from millstream.dsl.aggregates import (
+    collect_list,
+    collect_set,
+    count,
+    count_distinct,
+    first,
+    histogram,
+    last,
+    max,  # noqa: A004 - the field's terms
+    mean,
+    min,  # noqa: A004
+    std,
+    sum,  # noqa: A004
+    top,
+    variance,
+)
 from millstream.dsl.stores import key_value_store
 from millstream.dsl.stream import CogroupedStream, GlobalTable, GroupedStream, GroupedTable, SplitStream, Stream, Table
 from millstream.dsl.stream_joins import join_window
@@ -15,8 +30,12 @@ __all__ = [
     "SplitStream",
     "Stream",
     "Table",
+    "collect_list",
+    "collect_set",
     "count",
+    "count_distinct",
     "first",
+    "histogram",
     "hopping",
     "join_window",
     "key_value_store",
@@ -26,9 +45,12 @@ __all__ = [
     "min",
     "session",
     "sliding",
+    "std",
     "sum",
+    "top",
     "tumbling",
     "unlimited",
     "until_time_limit",
     "until_window_closes",
+    "variance",
 ]

@@ -148,9 +148,9 @@ def folded(
 def _column(of: Any, name: str, column: DeclaredAggregate, site: CallSite) -> Column:
     if isinstance(column.field, str):
         require_fields(of, (column.field,), site)
-        return Column(name, column.kind, column.field)
+        return Column(name, column.kind, column.field, column.setting)
     field = None if column.field is None else user_function(column.field, site, key=False)
-    return Column(name, column.kind, field)
+    return Column(name, column.kind, field, column.setting)
 
 
 def _accumulators(of: Any, columns: Sequence[Column]) -> Any:
@@ -168,6 +168,14 @@ def _accumulators(of: Any, columns: Sequence[Column]) -> Any:
                 kept.append(value | int if value is not Any else Any)
             case "mean":
                 kept += [value | int if value is not Any else Any, int]
+            case "variance" | "std":
+                kept += [int, float, float]
+            case "collect_list" | "collect_set" | "top":
+                kept.append(list.__class_getitem__(value))
+            case "count_distinct":
+                kept.append(frozenset.__class_getitem__(value))
+            case "histogram":
+                kept += [int] * (len(column.setting) + 1)
             case _:
                 kept.append(value)
     return tuple.__class_getitem__(tuple(kept))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
-from millstream.plan.aggregation import Aggregation, Counted, Declared, Folded, Kind, Reduced
+from millstream.engine.accumulators import Result, Step, accumulator_for, only_slot
+from millstream.plan.aggregation import Aggregation, Counted, Declared, Folded, Reduced
 from millstream.plan.function import UserFunction
 from millstream.plan.nodes import Aggregate, TableNode
-
-Step: TypeAlias = Callable[[list[Any], int, Any], None]  # accumulators, slot, the field's value
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,51 +39,6 @@ def fold_for(aggregation: Aggregation) -> Fold:
             return _declared(aggregation)
 
 
-# --- declared aggregates: a flat list of accumulators
-
-
-def _sum(slots: list[Any], at: int, value: Any) -> None:
-    if value is not None:
-        slots[at] += value
-
-
-def _mean(slots: list[Any], at: int, value: Any) -> None:
-    if value is not None:
-        slots[at] += value
-        slots[at + 1] += 1
-
-
-def _min(slots: list[Any], at: int, value: Any) -> None:
-    if value is not None and (slots[at] is None or value < slots[at]):
-        slots[at] = value
-
-
-def _max(slots: list[Any], at: int, value: Any) -> None:
-    if value is not None and (slots[at] is None or value > slots[at]):
-        slots[at] = value
-
-
-def _first(slots: list[Any], at: int, value: Any) -> None:
-    if slots[at] is None:
-        slots[at] = value
-
-
-def _last(slots: list[Any], at: int, value: Any) -> None:
-    if value is not None:
-        slots[at] = value
-
-
-STEPS: dict[Kind, tuple[Step, list[Any]]] = {
-    "count": (_sum, [0]),  # without a field: one more for each record
-    "sum": (_sum, [0]),
-    "mean": (_mean, [0, 0]),
-    "min": (_min, [None]),
-    "max": (_max, [None]),
-    "first": (_first, [None]),
-    "last": (_last, [None]),
-}
-
-
 def old_of_none(fold: Fold, node: TableNode) -> Callable[[], Any]:
     """What a first update has as its old value."""
     cached = node.emit == "latest" or (isinstance(node, Aggregate) and node.cached)
@@ -97,13 +51,13 @@ def _declared(plan: Declared) -> Fold:
     steps: list[Step] = []
     places: list[int] = []
     for column in plan.columns:
-        step, slots = STEPS[column.kind]
+        accumulator = accumulator_for(column)
         if column.field is None:
             counts.append(len(initial))
         else:
-            steps.append(step)
+            steps.append(accumulator.step)
             places.append(len(initial))
-        initial += slots
+        initial += accumulator.begin
     read = _reader([column.field for column in plan.columns if column.field is not None], by_item=plan.by_item)
 
     def then(_key: Any, value: Any, slots: list[Any]) -> list[Any]:
@@ -121,18 +75,17 @@ def _declared(plan: Declared) -> Fold:
 
 def _result(plan: Declared) -> Callable[[list[Any]], Any]:
     """From accumulators to the declared result."""
-    finish: list[tuple[int, bool]] = []
+    finish: list[tuple[int, Result | None]] = []
     width = 0
     for column in plan.columns:
-        finish.append((width, column.kind == "mean"))
-        width += len(STEPS[column.kind][1])
+        accumulator = accumulator_for(column)
+        finish.append((width, None if accumulator.result is only_slot else accumulator.result))
+        width += len(accumulator.begin)
     names = [column.name for column in plan.columns]
     make, positional = plan.result, _takes_in_order(plan.result, names)
 
     def result(slots: list[Any]) -> Any:
-        values = [
-            (slots[at] / slots[at + 1] if slots[at + 1] else None) if is_mean else slots[at] for at, is_mean in finish
-        ]
+        values = [slots[at] if of is None else of(slots, at) for at, of in finish]
         return make(*values) if positional else make(**dict(zip(names, values, strict=True)))
 
     return result

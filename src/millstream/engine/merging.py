@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
-from millstream.engine.folds import STEPS, fold_for
-from millstream.plan.aggregation import Aggregation, Counted, Declared, Folded, Kind, Reduced
-
-MergeSlots: TypeAlias = Callable[[list[Any], int, list[Any]], None]  # accumulators, slot, accumulators put into them
+from millstream.engine.accumulators import Merge, accumulator_for
+from millstream.engine.folds import fold_for
+from millstream.plan.aggregation import Aggregation, Counted, Declared, Folded, Reduced
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +46,12 @@ def _no_merger(_key: Any, _first: Any, _then: Any) -> Any:
 
 
 def _declared(plan: Declared) -> Callable[[Any, list[Any], list[Any]], list[Any]]:
-    steps: list[tuple[MergeSlots, int]] = []
+    steps: list[tuple[Merge, int]] = []
     width = 0
     for column in plan.columns:
-        steps.append((MERGES[column.kind], width))
-        width += len(STEPS[column.kind][1])
+        accumulator = accumulator_for(column)
+        steps.append((accumulator.merge, width))
+        width += len(accumulator.begin)
 
     def merge(_key: Any, first: list[Any], then: list[Any]) -> list[Any]:
         merged = list(first)
@@ -60,29 +60,3 @@ def _declared(plan: Declared) -> Callable[[Any, list[Any], list[Any]], list[Any]
         return merged
 
     return merge
-
-
-def _added(slots: list[Any], at: int, then: list[Any]) -> None:
-    slots[at] += then[at]
-
-
-def _both_added(slots: list[Any], at: int, then: list[Any]) -> None:
-    slots[at] += then[at]
-    slots[at + 1] += then[at + 1]
-
-
-def _as_value(kind: Kind) -> MergeSlots:
-    """The other aggregate is one value, put in like a record's."""
-    step = STEPS[kind][0]
-    return lambda slots, at, then: step(slots, at, then[at])
-
-
-MERGES: dict[Kind, MergeSlots] = {
-    "count": _added,
-    "sum": _added,
-    "mean": _both_added,
-    "min": _as_value("min"),
-    "max": _as_value("max"),
-    "first": _as_value("first"),
-    "last": _as_value("last"),
-}

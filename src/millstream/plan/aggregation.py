@@ -8,16 +8,35 @@ from typing import Any, Literal, TypeAlias
 
 from millstream.plan.function import UserFunction
 
-Kind: TypeAlias = Literal["count", "sum", "mean", "min", "max", "first", "last"]
+Kind: TypeAlias = Literal[
+    "count",
+    "sum",
+    "mean",
+    "min",
+    "max",
+    "first",
+    "last",
+    "variance",
+    "std",
+    "collect_list",
+    "collect_set",
+    "count_distinct",
+    "top",
+    "histogram",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One declared aggregate: its name in the result, its kind, and the field it reads (None: a count)."""
+    """One declared aggregate: its name in the result, its kind, and the field it reads (None: a count).
+
+    `setting` is the number of values of "top", and the bounds of "histogram".
+    """
 
     name: str
     kind: Kind
     field: str | UserFunction | None
+    setting: Any = None
 
 
 @dataclass(frozen=True, slots=True)

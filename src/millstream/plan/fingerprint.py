@@ -34,7 +34,7 @@ def _detail(node: Node) -> str:
         case Source(topics=topics, key=key, value=value) | Sink(topic=topics, key=key, value=value):
             return f"{topics} {key.name} {value.name}"
         case Aggregate(aggregation=Declared(columns=columns), store=store, windows=windows):
-            return f"{store} {windows} {[(column.name, column.kind) for column in columns]}"
+            return f"{store} {windows} {[(column.name, column.kind, column.setting) for column in columns]}"
         case Aggregate(aggregation=aggregation, store=store, windows=windows):
             return f"{store} {windows} {type(aggregation).__name__}"
         case _:
