@@ -16,8 +16,8 @@ class SideValuesSerde:
     """(side, values), side 1 being the left and 0 the right one.
 
     >>> from millstream.serde.scalars import INT64, STRING
-    >>> SideValuesSerde(STRING, INT64).encode((1, ["x", "y"])).hex(" ", 4)
-    '0100 00000200 00000201 78000000 020179'
+    >>> SideValuesSerde(STRING, INT64).encode((1, ["x", "y"])).hex()
+    '0100000002000000020178000000020179'
     """
 
     __slots__ = ("cacheable", "name", "sides", "type")
