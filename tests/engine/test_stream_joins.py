@@ -196,6 +196,17 @@ def test_null_keys_before_the_repartition_topic(kind: str, out: list[str]) -> No
     assert Driven(app).says("L k x 5") == out
 
 
+def test_null_keys_pass_every_repartition_above_that_leads_straight_here() -> None:  # O6
+    app = every()
+    left = app.stream("L", value=str).select_key(lambda _v: no_key(), key=str)
+    through = left.repartition(name="r").filter(lambda v: v != "no")
+    through.join(app.stream("R", value=str), text, window=ms.join_window(10), result=str).to("inner")
+    through.left_join(app.table("T", value=str), text, result=str).to("out")
+    run = Driven(app)
+    assert run.says("L k x 5", "L k no 6") == ["null=x+null@5"]
+    assert run.out("inner") == []
+
+
 def test_names_of_stores() -> None:  # N9
     def stores(kind: str, **options: Any) -> list[str]:
         return [store.name for store in program(kind, ms.join_window(1), **options).topology().stores]

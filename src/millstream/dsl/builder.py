@@ -137,20 +137,32 @@ class Builder:
     def shared_repartition(self, topic: RepartitionTopic) -> str | None:
         """The node that reads this topic, if the stream goes through it already, for an earlier join of its.
 
-        Kafka Streams burns the indices all the same. Null keys pass if any of the joins wants them (rule O6).
+        Kafka Streams burns the indices all the same.
         """
-        sink = next(
-            (node for node in self._nodes.values() if isinstance(node, Sink) and node.topic == topic.name), None
-        )
         source = self.source_of(topic.name)
-        if topic.name not in self._repartition_topics or sink is None or source is None:
+        if topic.name not in self._repartition_topics or source is None:
             return None
         for kind in ("SINK", "FILTER", "SOURCE"):
             self.name(f"KSTREAM-{kind}")
-        present = self._nodes[sink.parents[0]]
-        if topic.null_keys and isinstance(present, KeyPresent):
-            self.replace(replace(present, null_keys=True))
         return source.name
+
+    def pass_null_keys(self, name: str) -> None:
+        """A node wants records without a key: the nearest repartition topics above let them through (rule O6)."""
+        waiting, seen = [name], set[str]()
+        while waiting:
+            node = self._nodes[waiting.pop()]
+            if node.name in seen:
+                continue
+            seen.add(node.name)
+            waiting += node.parents
+            if isinstance(node, Source) and node.internal:
+                self._unfilter(node)
+
+    def _unfilter(self, source: Source) -> None:
+        sinks = [node for node in self._nodes.values() if isinstance(node, Sink) and node.topic in source.topics]
+        for present in [self._nodes[sink.parents[0]] for sink in sinks if sink.internal]:
+            if isinstance(present, KeyPresent):
+                self.replace(replace(present, null_keys=True))
 
     def add_repartition_topic(self, topic: RepartitionTopic, site: CallSite) -> None:
         if not is_topic_name(topic.name):

@@ -122,7 +122,11 @@ def _meeting_places(left: Handle, right: Handle, how: StreamJoining, site: CallS
         given = None if how.name is None else f"{how.name}-{which}"
         return side.repartitioned(given, site, generated=side.node, null_keys=null_keys)
 
-    return place(left, "left"), place(right, "right")
+    places = place(left, "left"), place(right, "right")
+    if null_keys:
+        for joined in places:
+            joined.builder.pass_null_keys(joined.node)
+    return places
 
 
 def _names(place: Handle, how: StreamJoining) -> _Names:
