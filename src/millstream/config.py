@@ -41,6 +41,14 @@ class Settings:
 
     commit_interval_ms: int = duration("30s", "How often offsets and changelogs are committed.")
     emit: Literal["latest", "every"] = setting("latest", "What tables emit: the last update of a round, or each one.")
+    retention_rule: Literal["lossless", "kafka"] = setting(
+        "lossless",
+        'When window and session stores forget: "kafka" as Kafka Streams\' do, which can lose results; '
+        '"lossless" only what no later record can need.',
+    )
+    emit_interval_ms: int = duration(
+        0, "How often, by wall clock, windows that are emitted on their close, and outer joins, look for what is due."
+    )
     state_dir: Path = setting(Path(".millstream"), "Folder for local state and the embedded broker.", parse=Path)
     changelog_extra_retention_ms: int = duration("1d", "Kept in window changelogs beyond the store's own retention.")
 
@@ -81,6 +89,8 @@ class Settings:
             )
         if self.emit not in ("latest", "every"):
             raise ConfigError(f'emit={self.emit!r}: give "latest" or "every"')
+        if self.retention_rule not in ("lossless", "kafka"):
+            raise ConfigError(f'retention_rule={self.retention_rule!r}: give "lossless" or "kafka"')
         for name in (
             "buffer_records",
             "buffer_bytes",

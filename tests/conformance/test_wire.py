@@ -19,7 +19,7 @@ def shown(data: bytes | None) -> str | None:
 
 
 def row(key: bytes | None, value: bytes | None, timestamp: int, headers: Any) -> Spec:
-    made: Spec = {"key": shown(key), "value": shown(value), "timestamp": timestamp}
+    made: Spec = {"key": shown(key), "value": shown(value), "timestamp": None if timestamp < 0 else timestamp}
     if headers:
         made["headers"] = [[name, shown(text)] for name, text in headers]
     return made

@@ -169,6 +169,8 @@ def engine_settings(settings: Settings) -> EngineSettings:
         on_send_error=settings.on_send_error,
         dead_letters=settings.dead_letters,
         wait_for_inputs_ms=settings.wait_for_inputs_ms,
+        retention_rule=settings.retention_rule,
+        emit_interval_ms=settings.emit_interval_ms,
     )
 
 

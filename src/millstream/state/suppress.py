@@ -127,7 +127,7 @@ class SuppressRows:
         keys: list[bytes | None] = []
         values: list[bytes | None] = []
         headers: list[Headers] = []
-        for data in self._dirty:
+        for data in sorted(self._dirty):
             found = self._held.get(data)
             if found is not None:
                 time, update, _ = found
