@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ class Core:
     def __init__(self, data: Path | None = None) -> None:
         ids = iter(range(1, 1_000_000))
         self.now_ms = 1_000_000.0
+        self.gone: list[Callable[[], None]] = []
+        """What is to happen if clients go, of each request that waited."""
         self.broker = Broker(data, lambda: uuid.UUID(int=next(ids)), lambda: int(self.now_ms), self.now_ms)
 
     def send(self, key: int, version: int, message: Any, client_id: str = "client") -> Waiting:
@@ -41,7 +44,8 @@ class Core:
                 return
             waiting.append(decode(key, version, b"".join(write_answer(request, answer))))
 
-        call = Call(version, client_id, "10.0.0.9", "127.0.0.1", 9092, int(self.now_ms), self.now_ms)
+        who = (version, client_id, "10.0.0.9", "127.0.0.1", 9092)
+        call = Call(*who, int(self.now_ms), self.now_ms, self.gone.append)
         HANDLERS[key](self.broker, call, request.message, reply)
         return waiting
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from millstream.broker.journal import Journal
 from millstream.broker.partitions import Partitions
 from millstream.broker.producer_ids import ProducerIds
 from millstream.broker.timers import Timers
-from millstream.broker.topics.catalogue import Catalogue
+from millstream.broker.topics.catalogue import Catalogue, Topic
 from millstream.broker.transactions.coordinator import Transactions
 
 NODE_ID = 1
@@ -27,7 +27,8 @@ Reply = Callable[[Any], None]
 class Call:
     """What surrounds a request: who asks, under which address the broker is known to them, and when.
 
-    `wall_ms` is the time of day (timestamps), `now_ms` a monotonic clock's (deadlines).
+    `wall_ms` is the time of day (timestamps), `now_ms` a monotonic clock's (deadlines). What is given to `on_gone`
+    happens if the client goes before it is answered.
     """
 
     version: int
@@ -37,6 +38,7 @@ class Call:
     port: int
     wall_ms: int
     now_ms: float
+    on_gone: Callable[[Callable[[], None]], None]
 
 
 class Broker:
@@ -67,6 +69,17 @@ class Broker:
         )
         self.transactions.restore(now_ms)
         self.auto_create_topics = True
+
+    def create_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
+        """A topic with its logs. Raises TopicError, and OSError if the disk takes no more, with no topic made."""
+        topic = self.catalogue.create(name, partitions, configs)
+        try:
+            self.partitions.add(topic)
+        except OSError:
+            self.partitions.remove(topic)
+            self.catalogue.delete(name)
+            raise
+        return topic
 
     def close(self) -> None:
         self.partitions.close()

@@ -18,6 +18,7 @@ from millstream.broker.protocol.codec import Request, UnreadableRequestError, re
 LARGEST_REQUEST_BYTES = 100 * 1024 * 1024
 _BUFFER_BYTES = 256 * 1024
 _MOST_QUEUED = 100
+_MOST_QUEUED_BYTES = 16 * 1024 * 1024
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ class Connection(asyncio.BufferedProtocol):
         self._busy = False
         self._writable = True
         self._paused = False
+        self._queued_bytes = 0
+        self._gone: Callable[[], None] | None = None
         self.peer_host = ""
         self.local_address = ("", 0)
 
@@ -58,6 +61,9 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._queue.clear()
+        gone, self._gone = self._gone, None
+        if gone is not None:
+            gone()
         self._closed(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -81,6 +87,10 @@ class Connection(asyncio.BufferedProtocol):
         self._go_on()
 
     # --- frames
+
+    def on_gone(self, action: Callable[[], None]) -> None:
+        """What is to happen if the client goes before the request in work is answered."""
+        self._gone = action
 
     def close(self) -> None:
         """Drop the connection; answers that are still to come go nowhere."""
@@ -110,21 +120,25 @@ class Connection(asyncio.BufferedProtocol):
             self._start = end
             if self._busy or not self._writable or self._queue:
                 self._queue.append(bytes(view[begin:end]))
+                self._queued_bytes += size
             else:
                 self._answer(view[begin:end])
             if self._transport is None:
                 return
-        if len(self._queue) > _MOST_QUEUED and not self._paused:
-            self._transport_or_none_pause()
+        if (len(self._queue) > _MOST_QUEUED or self._queued_bytes > _MOST_QUEUED_BYTES) and not self._paused:
+            self._pause()
 
-    def _transport_or_none_pause(self) -> None:
+    def _pause(self) -> None:
+        """The client sends faster than it is answered: let it wait until its queue is empty."""
         if self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
 
     def _go_on(self) -> None:
         while self._queue and not self._busy and self._writable and self._transport is not None:
-            self._answer(self._queue.popleft())
+            frame = self._queue.popleft()
+            self._queued_bytes -= len(frame)
+            self._answer(frame)
         if self._paused and not self._queue and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
@@ -140,6 +154,7 @@ class Connection(asyncio.BufferedProtocol):
 
         def reply(answer: Any) -> None:
             self._busy = False
+            self._gone = None
             if self._transport is None:
                 return
             if answer is not None:

@@ -71,7 +71,8 @@ class Partitions:
 
     def remove(self, topic: Topic) -> None:
         """Delete the topic's logs; waiting fetches are told, and find it gone."""
-        gone = [self._open.pop((topic.name, index)) for index in range(topic.partitions)]
+        names = [(topic.name, index) for index in range(topic.partitions)]
+        gone = [self._open.pop(name) for name in names if name in self._open]
         for partition in gone:
             partition.log.destroy()
         for partition in gone:

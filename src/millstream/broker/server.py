@@ -98,7 +98,8 @@ class _Server:
 
     def _handle(self, request: Request, connection: Connection, reply: Callable[[Any], None]) -> None:
         host, port = connection.local_address
-        call = Call(request.version, request.client_id, connection.peer_host, host, port, _wall_ms(), _now_ms())
+        who = (request.version, request.client_id, connection.peer_host, host, port)
+        call = Call(*who, _wall_ms(), _now_ms(), connection.on_gone)
         HANDLERS[request.api_key](self._broker, call, request.message, reply)
         self._set_alarm()
 

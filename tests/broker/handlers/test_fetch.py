@@ -93,3 +93,12 @@ def test_nothing_is_left_behind(core: Core) -> None:
     core.advance(500)
     assert core.broker.timers.next_deadline() is None
     assert [len(core.broker.partitions.get("t", index).watchers) for index in (0, 1)] == [0, 0]
+
+
+def test_a_fetch_of_a_client_that_has_gone_is_dropped(core: Core) -> None:
+    waiting = fetch(core, wait_ms=2**31 - 1)
+    core.gone.pop()()
+    assert core.broker.timers.next_deadline() is None
+    assert [len(core.broker.partitions.get("t", index).watchers) for index in (0, 1)] == [0, 0]
+    produce(core)
+    assert waiting == []

@@ -5,6 +5,7 @@ Rules: Kafka's GroupCoordinator for the classic protocol (KIP-62, KIP-345, KIP-3
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,8 @@ from millstream.broker.timers import Timers
 MIN_SESSION_TIMEOUT_MS = 6_000
 MAX_SESSION_TIMEOUT_MS = 1_800_000
 _GROUP = "group/"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +327,11 @@ class Coordinator:
         return group
 
     def _remember(self, group: Group) -> None:
-        self._journal.put({_GROUP + group.group_id: snapshot(group)})
+        """What a full disk does not take is lost only if the broker dies: the members join again then."""
+        try:
+            self._journal.put({_GROUP + group.group_id: snapshot(group)})
+        except OSError as error:
+            _log.error("the members of group %s cannot be written: %s", group.group_id, error)
 
 
 def _differs(asked: str | None, actual: str | None) -> bool:

@@ -71,10 +71,11 @@ def _find(broker: Broker, name: str, *, create: bool) -> TopicMetadata:
         return TopicMetadata(ErrorCode.invalid_topic_exception, name, None, ())
     if topic is None and create and broker.auto_create_topics:
         try:
-            topic = broker.catalogue.create(name, DEFAULT_PARTITIONS, {})
+            topic = broker.create_topic(name, DEFAULT_PARTITIONS, {})
         except TopicError as error:
             return TopicMetadata(error.code, name, None, ())
-        broker.partitions.add(topic)
+        except OSError:
+            return TopicMetadata(ErrorCode.leader_not_available, name, None, ())
     if topic is None:
         return TopicMetadata(ErrorCode.unknown_topic_or_partition, name, None, ())
     return _described(topic)

@@ -127,8 +127,11 @@ def _alter(
         after = changed(before, changes)
     except TopicError as error:
         return AlteredResource(kind, name, error.code, str(error))
-    if not validate_only:
-        broker.partitions.configure(broker.catalogue.configure(name, after))
+    try:
+        if not validate_only:
+            broker.partitions.configure(broker.catalogue.configure(name, after))
+    except OSError as error:
+        return AlteredResource(kind, name, ErrorCode.kafka_storage_error, str(error))
     return AlteredResource(kind, name)
 
 

@@ -32,7 +32,9 @@ def fetch(broker: Broker, call: Call, message: FetchRequest, reply: Reply) -> No
     if found.failed or found.size >= message.min_bytes or wait_ms <= 0 or not found.watched:
         reply(found.answer)
         return
-    WaitingFetch(broker, message, reply, found).wait_until(call.now_ms + wait_ms)
+    waiting = WaitingFetch(broker, message, reply, found)
+    waiting.wait_until(call.now_ms + wait_ms)
+    call.on_gone(waiting.drop)
 
 
 class Found:
@@ -82,11 +84,15 @@ class WaitingFetch:
         if self._size >= self._message.min_bytes:
             self._answer()
 
-    def _answer(self) -> None:
+    def drop(self) -> None:
+        """Nobody waits for the answer any more."""
         for partition in self._watched:
             partition.watchers.pop(self._key, None)
         if self._timer is not None:
             self._timer.cancel()
+
+    def _answer(self) -> None:
+        self.drop()
         self._reply(read_partitions(self._broker, self._message).answer)
 
 

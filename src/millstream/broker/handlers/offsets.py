@@ -132,6 +132,9 @@ def _delete_before(broker: Broker, topic: str, index: int, offset: int) -> Delet
     if not 0 <= target <= log.end_offset:
         return DeletedRecordsPartition(index, error_code=ErrorCode.offset_out_of_range)
     if target > log.start_offset:
-        broker.catalogue.set_start_offset(TopicPartition(topic, index), target)
+        try:
+            broker.catalogue.set_start_offset(TopicPartition(topic, index), target)
+        except OSError:
+            return DeletedRecordsPartition(index, error_code=ErrorCode.kafka_storage_error)
         log.delete_before(target)
     return DeletedRecordsPartition(index, log.start_offset)

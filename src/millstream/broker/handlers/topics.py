@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 
 from kio.schema.create_partitions.v3.request import CreatePartitionsRequest, CreatePartitionsTopic
@@ -35,6 +36,8 @@ def create_topics(broker: Broker, call: Call, message: CreateTopicsRequest, repl
             results.append(_create(broker, topic, validate_only=message.validate_only))
         except TopicError as error:
             results.append(CreatedTopic(topic.name, error.code, str(error)))
+        except OSError as error:
+            results.append(CreatedTopic(topic.name, ErrorCode.kafka_storage_error, str(error)))
     reply(CreatedTopics(tuple(results)))
 
 
@@ -50,9 +53,7 @@ def _create(broker: Broker, asked: CreatableTopic, *, validate_only: bool) -> Cr
     if validate_only:
         broker.catalogue.check_new(asked.name, partitions)
     else:
-        topic = broker.catalogue.create(asked.name, partitions, configs)
-        broker.partitions.add(topic)
-        topic_id = topic.topic_id
+        topic_id = broker.create_topic(asked.name, partitions, configs).topic_id
     told = tuple(
         CreatedTopicConfig(
             name,
@@ -84,12 +85,17 @@ def _partition_count(asked: CreatableTopic) -> int:
 def delete_topics(broker: Broker, call: Call, message: DeleteTopicsRequest, reply: Reply) -> None:
     results = []
     for name in message.topic_names:
-        topic = broker.catalogue.delete(name)
+        try:
+            topic = broker.catalogue.delete(name)
+        except OSError as error:
+            results.append(TopicResult(name, ErrorCode.kafka_storage_error, str(error)))
+            continue
         if topic is None:
             results.append(TopicResult(name, ErrorCode.unknown_topic_or_partition, f"There is no topic '{name}'."))
             continue
         broker.partitions.remove(topic)
-        broker.coordinator.offsets.delete_topic(name)
+        with contextlib.suppress(OSError):  # the topic is gone for good; commits of it that stay do no harm
+            broker.coordinator.offsets.delete_topic(name)
         results.append(TopicResult(name))
     reply(DeletedTopics(tuple(results)))
 
@@ -102,6 +108,8 @@ def create_partitions(broker: Broker, call: Call, message: CreatePartitionsReque
             results.append(TopicResult(asked.name))
         except TopicError as error:
             results.append(TopicResult(asked.name, error.code, str(error)))
+        except OSError as error:
+            results.append(TopicResult(asked.name, ErrorCode.kafka_storage_error, str(error)))
     reply(CreatedPartitions(tuple(results)))
 
 
