@@ -167,3 +167,14 @@ def test_a_stream_joined_with_a_session_table() -> None:
     texts = stream.group_by_key().windowed_by(ms.session(5)).reduce(lambda a, b: a + b)
     texts.to_stream().filter(lambda t: t is not None).join(counts, lambda text, n: f"{text}{n}").to("out", value=str)
     assert Driven(app).says("in a x 1", "in a y 2") == ["a[1,1]=x1@1", "a[1,2]=xy2@2"]
+
+
+def test_groups_of_one_store_keep_what_the_slower_one_needs() -> None:  # A5, T5, Z1
+    app = every()
+    ahead, behind = (app.stream(topic, value=str).group_by_key() for topic in ("ahead", "behind"))
+    both = ahead.cogroup(lambda v, total: total + v).cogroup(behind, lambda v, total: total + v)
+    table = both.windowed_by(ms.session(5)).aggregate(str, merger=lambda a, b: a + b, value=str)
+    table.to_stream().to("out")
+    run = Driven(app)
+    run.pipe("behind a x 10", "ahead b . 500", "ahead b . 600")
+    assert run.says("behind a y 12")[-1] == "a[10,12]=xy@12"

@@ -38,7 +38,8 @@ class SessionAggregate:
         self._metrics, self._failed = parts.metrics, parts.failures.processing
         self._time = -1  # observed by this operator (rule T5)
         if lossless(parts.settings):
-            self._rows.limit, self._rows.needed = self._limit, self._needed
+            self._rows.limits.append(self._limit)
+            self._rows.needed = self._needed
 
     def start(self) -> None:
         """A restored store has seen at least its largest end."""
@@ -110,7 +111,7 @@ class SessionAggregate:
         two gaps would all be kept, for a record that comes as late as all of them together.
         """
         following = self._rows.after(session)
-        if following is None or following.start > session.end + 2 * self._gap or following.end <= self._limit():
+        if following is None or following.start > session.end + 2 * self._gap or following.end <= self._rows.limit():
             return None
         return following.end
 

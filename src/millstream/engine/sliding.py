@@ -34,7 +34,7 @@ class SlidingAggregate:
         self._metrics, self._failed = parts.metrics, parts.failures.processing
         self._time = -1  # observed by this operator (rule T5)
         if lossless(parts.settings):
-            self._rows.limit = self._limit
+            self._rows.limits.append(self._limit)
 
     def start(self) -> None:
         """A restored store has seen at least its newest row."""

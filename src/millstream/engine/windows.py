@@ -70,7 +70,7 @@ def windowed_aggregate(
         return True
 
     if lossless(parts.settings):
-        store.limit = limit
+        store.limits.append(limit)
     parts.starts.append(start)
 
     def accepted(key: Any, timestamp: int) -> bool:

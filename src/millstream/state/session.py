@@ -42,7 +42,7 @@ class Session:
 class SessionRows:
     """The sessions of one task's store. Those that end at `limit()` or before are forgotten.
 
-    At first that is `retention_ms` before the largest end ever put (rule W20); a node may put its own limit in place.
+    That is `retention_ms` before the largest end ever put (rule W20), unless nodes say what they need in `limits`.
     `needed` may hold back a session that the limit would let go, by giving the end up to which it is to be kept.
     """
 
@@ -52,7 +52,7 @@ class SessionRows:
         self.retention_ms = retention_ms
         self.largest_end = -1
         self.gone = -1  # ends up to here are forgotten
-        self.limit: Callable[[], int] = lambda: self.largest_end - retention_ms
+        self.limits: list[Callable[[], int]] = []  # of the nodes that need its sessions
         self.needed: Callable[[Session], int | None] | None = None
         self._of: dict[Any, list[Session]] = {}
         self._ends: list[tuple[int, int, Session]] = []  # a heap; an entry may be older than its session's end
@@ -107,6 +107,12 @@ class SessionRows:
                 self._add(session)
         self.forget()
         return session
+
+    def limit(self) -> int:
+        """The end up to which nothing is needed: by any node that says what it needs, else by the retention."""
+        if self.limits:
+            return min(limit() for limit in self.limits)
+        return self.largest_end - self.retention_ms
 
     def forget(self) -> None:
         """Let go of the sessions that end at the limit or before; those whose changes are not in the changelog yet

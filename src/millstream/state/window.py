@@ -30,9 +30,9 @@ class Segment:
 class WindowRows:
     """The rows of one task's window store by window start and key: [value, timestamp, windowed key].
 
-    Windows that start at `limit()` or before are forgotten; it is asked whenever a window opens at a new moment, and
-    a node may put its own in place. At first that is `retention_ms` before the newest start (rule W20). With `by_key`
-    a key's windows can be found by a span of starts.
+    Windows that start at `limit()` or before are forgotten; it is asked whenever a window opens at a new moment. That
+    is `retention_ms` before the newest start (rule W20), unless nodes say what they need in `limits`. With `by_key` a
+    key's windows can be found by a span of starts.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class WindowRows:
         self.retention_ms = retention_ms
         self.newest_start = -1
         self.gone = -1  # starts up to here are forgotten
-        self.limit: Callable[[], int] = lambda: self.newest_start - retention_ms
+        self.limits: list[Callable[[], int]] = []  # of the nodes that need its windows
         self.opened: Callable[[int], None] | None = None  # told each moment at which windows open
         self._segments: dict[int, Segment] = {}
         self._starts: list[int] = []  # a heap: the oldest segment first
@@ -118,6 +118,12 @@ class WindowRows:
     def row(self, key: Any, start: int, value: Any, timestamp: int) -> Row:
         """A new row; its windowed key is made once and passed on with every update."""
         return [value, timestamp, Windowed(key, Window(start, min(start + self.size_ms, _LAST_MS)))]
+
+    def limit(self) -> int:
+        """The start up to which nothing is needed: by any node that says what it needs, else by the retention."""
+        if self.limits:
+            return min(limit() for limit in self.limits)
+        return self.newest_start - self.retention_ms
 
     def forget(self) -> None:
         """Let go of what starts at the limit or before. Nothing is done per key, but where windows are found by key.
