@@ -66,6 +66,7 @@ class Worker:
         admin = self._client.admin()
         with ExitStack() as opening:
             opening.callback(admin.close)
+            admin.partition_counts(timeout_ms=self._settings.call_timeout_ms)  # is there a broker at all?
             data = self._client.data_consumer(self._settings.application_id)
             stack.callback(data.close)
             producer = self._client.producer()

@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 from confluent_kafka import KafkaException
 
+from millstream.client.librdkafka.repeats import Repeats
 from millstream.errors import ConfigError
 
 LOG = logging.getLogger("millstream.librdkafka")
 LOG.addHandler(logging.NullHandler())  # librdkafka's chatter is for those who ask for it
+LOG.addFilter(Repeats())
 
 Client = TypeVar("Client")
 
