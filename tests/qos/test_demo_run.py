@@ -111,20 +111,19 @@ def test_real_reports(any_broker, topics):
 
 def test_one_run_after_the_other(any_broker, topics):
     """The second has nothing of the first, and leaves nothing but the records in the topics."""
-    match = ("--viewers", "400", "--seconds", "60", "--speed", "max")
-    runs = [demo(*match, "--seed", seed, "--bootstrap", any_broker) for seed in ("3", "4")]
-    assert [(status, errors) for status, _, errors in runs] == [(0, ""), (0, "")]
+    match = ("--viewers", "400", "--seconds", "60", "--speed", "max", "--bootstrap", any_broker)
+    status, first, errors = demo(*match, "--seed", "3")
+    assert (status, errors) == (0, "")
     watched = Topics(any_broker)
-    _, third, _ = demo(
-        "--viewers", "400", "--seconds", "60", "--speed", "max", "--seed", "4", "--bootstrap", any_broker
-    )
+    status, second, errors = demo(*match, "--seed", "4")
+    assert (status, errors) == (0, "")
     batch = assert_as_computed(watched.written(), simulator.CDNS)
     watched.close()
     assert batch.alerts
-    assert batch.reports == third["reports"]
+    assert batch.reports == second["reports"]
+    assert second["alerts"] + second["alerts_closed"] == len(batch.alerts)
     figures = ("reports", "alerts", "alerts_closed", "anomalies", "dropoffs", "dead_letters")
-    assert [third[name] for name in figures] == [runs[1][1][name] for name in figures]
-    assert [third[name] for name in figures] != [runs[0][1][name] for name in figures]
+    assert [second[name] for name in figures] != [first[name] for name in figures]
     ground = Ground(any_broker, "qos-demo")
     assert ground.internal_topics() == []
     ground.close()
@@ -178,7 +177,7 @@ def test_live_on_the_embedded_broker():
     status, summary, errors = demo("--viewers", "300", "--seconds", "4")
     assert (status, errors) == (0, "")
     assert summary["complete"]
-    assert summary["latency_p99_ms"] < 1_000
+    assert 0 < summary["latency_p50_ms"] <= summary["latency_p99_ms"]
 
 
 def test_ctrl_c_ends_a_live_match_with_a_summary():
