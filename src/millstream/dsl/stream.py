@@ -790,7 +790,7 @@ class GroupedStream(Generic[K, V]):
         `initializer` and `aggregator` of (key, value, aggregate), or (value, aggregate). Returning None deletes the
         entry (rule A3). Sessions also take a `merger` of (key, aggregate, next aggregate), or of the two aggregates.
 
-        An aggregator had better make a new aggregate: what one that changes it in place did before it raised stays done.
+        An aggregator should make a new aggregate: what one that changes it in place did before it raised stays done.
         """
         site = call_site("aggregate")
         if initializer is not None or aggregator is not None:
