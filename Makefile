@@ -32,7 +32,7 @@ types: .venv/installed
 	$(BIN)/mypy
 
 layers: .venv/installed
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/lint-imports --no-logo --no-cache
 
 format: .venv/installed
 	@$(BIN)/ruff check --fix
