@@ -63,3 +63,19 @@ def test_grace_needs_a_versioned_table_with_enough_history() -> None:
         stream.join(app.table("T", value=str), lambda v, _row: v, grace="1s")
     with pytest.raises(ms.TopologyError, match=r"knows 500 ms of its history, less than the grace of 1000 ms"):
         stream.join(app.table("U", value=str, history=500), lambda v, _row: v, grace="1s")
+
+
+def test_a_failure_below_an_old_version_leaves_other_updates_the_latest() -> None:  # K17, D7
+    def refuse(value: str) -> None:
+        if value == "bad":
+            raise ValueError(value)
+
+    app = every()
+    app.table("T", value=str, history="1s").to_stream().foreach(refuse)
+    counts = app.stream("S", value=str).group_by_key().count()
+    counts.group_by(lambda _k, n: (f"{n}", n)).count().to_stream().to("out")
+    run = Driven(app)
+    run.pipe("T a x 20")
+    with pytest.raises(ms.MillstreamError, match="ValueError: bad"):
+        run.pipe("T a bad 10")
+    assert run.says("S b y 30")[-1:] == ["1=1@30"]

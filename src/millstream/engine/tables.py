@@ -47,8 +47,10 @@ def stored_updates(node: TableNode, downstream: Downstream, parts: Parts) -> Nod
             metrics.dropped += 1
             return
         before, context.latest = context.latest, latest
-        emit(key, key, value, None if row is None else row[0], timestamp)
-        context.latest = before
+        try:
+            emit(key, key, value, None if row is None else row[0], timestamp)
+        finally:
+            context.latest = before
 
     if isinstance(rows, VersionedRows):
         return put_version
@@ -60,8 +62,10 @@ def stored_updates(node: TableNode, downstream: Downstream, parts: Parts) -> Nod
         else:
             rows.put(key, value, timestamp)
         latest, context.latest = context.latest, True  # a plain store knows one version, which is the latest
-        emit(key, key, value, None if row is None else row[0], timestamp)
-        context.latest = latest
+        try:
+            emit(key, key, value, None if row is None else row[0], timestamp)
+        finally:
+            context.latest = latest
 
     return put
 
@@ -124,9 +128,6 @@ def to_stream(node: ToStream, downstream: Downstream, parts: Parts) -> NodeFunct
     if node.emit == "every":
         return call
 
-    def update(key: Any, new: Any, _old: Any, timestamp: int) -> None:
-        forward(key, new, timestamp)
-
-    emit = emitter(node.emit, Downstream(update, {}), parts)
+    emit = emitter(node.emit, Downstream(call, {}), parts)
     # a table's delete is told like any other update, so there is always something below
     return lambda key, new, _old, timestamp: emit(key, key, new, key, timestamp)
