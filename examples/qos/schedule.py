@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import NamedTuple
 
+import millstream as ms
+
 from .definitions import FINAL_TICK_MS, TICK_MS, WINDOW_MS
-from .murmur import partition_of
 from .source import Event
+
+partition_of = cache(ms.partition_for)  # of a place, of which there are few
 
 
 class Row(NamedTuple):

@@ -40,7 +40,19 @@ from millstream.dsl import (
 )
 from millstream.engine import FailedRecord, Message, Processor, ProcessorContext, RecordMetadata
 from millstream.errors import MillstreamError, TopologyError
-from millstream.serde import BYTES, FLOAT64, INT32, INT64, STRING, JsonSerde, Record, Serde, Window, Windowed
+from millstream.serde import (
+    BYTES,
+    FLOAT64,
+    INT32,
+    INT64,
+    STRING,
+    JsonSerde,
+    Record,
+    Serde,
+    Window,
+    Windowed,
+    partition_for,
+)
 from millstream.state import KeyValueStore
 
 __all__ = [
@@ -83,6 +95,7 @@ __all__ = [
     "max",
     "mean",
     "min",
+    "partition_for",
     "session",
     "sliding",
     "std",

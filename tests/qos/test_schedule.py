@@ -4,25 +4,10 @@ from __future__ import annotations
 
 from examples.qos.definitions import FINAL_TICK_MS
 from examples.qos.model import place_key
-from examples.qos.murmur import murmur2, partition_of
-from examples.qos.schedule import aligned, rows, whole
+from examples.qos.schedule import aligned, partition_of, rows, whole
 from examples.qos.source import Event
 from hypothesis import given
 from hypothesis import strategies as st
-
-# Kafka's own: clients/src/test/java/org/apache/kafka/common/utils/UtilsTest.java
-KAFKA_MURMUR2 = {
-    b"21": -973932308,
-    b"foobar": -790332482,
-    b"a-little-bit-long-string": -985981536,
-    b"a-little-bit-longer-string": -1486304829,
-    b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971,
-    b"abc": 479470107,
-}
-
-
-def test_murmur2_is_kafkas():
-    assert {key: (murmur2(key) ^ 0x80000000) - 0x80000000 for key in KAFKA_MURMUR2} == KAFKA_MURMUR2
 
 
 @given(st.lists(st.tuples(st.integers(0, 2_500), st.sampled_from(["Porto", "Oslo", "Bern"]))), st.integers(1, 4))

@@ -157,3 +157,17 @@ def test_murmur2(key: bytes, signed: int) -> None:  # F16
 def test_partitions() -> None:  # F14, F16
     assert murmur2((42).to_bytes(8, "big")) == 506863552
     assert [partition_for(key, 10) for key in (b"a", b"b", b"hello", b"foobar")] == [4, 6, 9, 6]
+
+
+@pytest.mark.parametrize(
+    ("key", "signed"),  # Kafka's own: clients/src/test/java/org/apache/kafka/common/utils/UtilsTest.java
+    [
+        (b"21", -973932308),
+        (b"a-little-bit-long-string", -985981536),
+        (b"a-little-bit-longer-string", -1486304829),
+        (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
+        (b"abc", 479470107),
+    ],
+)
+def test_murmur2_of_kafkas_own_tests(key: bytes, signed: int) -> None:  # F16
+    assert murmur2(key) == signed % 2**32
