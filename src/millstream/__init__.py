@@ -28,6 +28,7 @@ from millstream.dsl import (
     mean,
     min,  # noqa: A004
     session,
+    session_store,
     sliding,
     std,
     sum,  # noqa: A004
@@ -37,6 +38,8 @@ from millstream.dsl import (
     until_time_limit,
     until_window_closes,
     variance,
+    versioned_store,
+    window_store,
 )
 from millstream.engine import FailedRecord, Message, Processor, ProcessorContext, RecordMetadata
 from millstream.errors import MillstreamError, TopologyError
@@ -53,7 +56,7 @@ from millstream.serde import (
     Windowed,
     partition_for,
 )
-from millstream.state import KeyValueStore
+from millstream.state import KeyValueStore, SessionStore, Timestamped, Version, VersionedStore, WindowStore
 
 __all__ = [
     "BYTES",
@@ -76,11 +79,16 @@ __all__ = [
     "Record",
     "RecordMetadata",
     "Serde",
+    "SessionStore",
     "SplitStream",
     "Stream",
     "Table",
+    "Timestamped",
     "TopologyError",
+    "Version",
+    "VersionedStore",
     "Window",
+    "WindowStore",
     "Windowed",
     "collect_list",
     "collect_set",
@@ -97,6 +105,7 @@ __all__ = [
     "min",
     "partition_for",
     "session",
+    "session_store",
     "sliding",
     "std",
     "sum",
@@ -106,4 +115,6 @@ __all__ = [
     "until_time_limit",
     "until_window_closes",
     "variance",
+    "versioned_store",
+    "window_store",
 ]

@@ -220,9 +220,29 @@ WRONG: dict[str, tuple[Wrong, str]] = {
         lambda app, s: s.process(Needy),  # type: ignore[arg-type]
         r"process at .*: Needy takes 1 arguments, but it is called with none",
     ),
+    "a global table's store by name": (
+        lambda app, s: (app.global_table("g", value=str, store="places"), s.process(nothing, stores=["places"])),
+        r"process at .*: 'places' is of a global table, which every processor sees; leave it out",
+    ),
+    "one store in place of a list": (
+        lambda app, s: s.process(nothing, stores=NUMBERS),  # type: ignore[call-overload]
+        r"process at .*: stores are given as a list",
+    ),
+    "a window kept for less than its size": (
+        lambda app, s: ms.window_store("w", "1h", retention="10m"),
+        r"window_store at .*: a window is kept at least as long as it is: retention is 600000 ms, the size 3600000 ms",
+    ),
+    "a retention that is no duration": (
+        lambda app, s: ms.session_store("w", retention="long"),
+        r"session_store at .*: retention: 'long' is not a duration",
+    ),
+    "a negative history": (
+        lambda app, s: ms.versioned_store("w", history=-1),
+        r"versioned_store at .*: history must not be negative",
+    ),
     "a store that nobody declared": (
         lambda app, s: s.process(lambda: Needy("x"), stores=["numbers"]),
-        r"process at .*: there is no store named 'numbers'; declare it with ms.key_value_store",
+        r"process at .*: there is no store named 'numbers' so far; declare it with ms.key_value_store",
     ),
     "another store of that name": (
         lambda app, s: (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from millstream.model import Batch, TopicPartition
 from millstream.serde import INT64, STRING, JsonSerde
-from millstream.state import Changes, KeyValueRows, KeyValueStore
+from millstream.state import Access, Changes, KeyValueRows, KeyValueStore
 
 LOG = TopicPartition("app-s-changelog", 0)
 
@@ -69,7 +69,7 @@ def test_a_store_may_be_written_while_it_is_walked() -> None:
 def test_the_changelog_is_the_store(writes: list[tuple[str, int | None, bool]]) -> None:  # F1
     rows, restored = KeyValueRows("s", STRING, INT64), KeyValueRows("s", STRING, INT64)
     now = 0
-    kept = KeyValueStore[str, int](rows, lambda: now)
+    kept = KeyValueStore[str, int](rows, Access(lambda: now))
     for key, value, take in writes:
         now += 1
         kept.put(key, value)

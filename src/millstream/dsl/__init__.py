@@ -16,7 +16,7 @@ from millstream.dsl.aggregates import (
     top,
     variance,
 )
-from millstream.dsl.stores import key_value_store
+from millstream.dsl.stores import key_value_store, session_store, versioned_store, window_store
 from millstream.dsl.stream import CogroupedStream, GlobalTable, GroupedStream, GroupedTable, SplitStream, Stream, Table
 from millstream.dsl.stream_joins import join_window
 from millstream.dsl.suppression import until_time_limit, until_window_closes
@@ -44,6 +44,7 @@ __all__ = [
     "mean",
     "min",
     "session",
+    "session_store",
     "sliding",
     "std",
     "sum",
@@ -53,4 +54,6 @@ __all__ = [
     "until_time_limit",
     "until_window_closes",
     "variance",
+    "versioned_store",
+    "window_store",
 ]

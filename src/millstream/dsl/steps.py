@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from millstream.dsl.handle import Handle, given_serde, key_serde, same_serde, value_serde
@@ -18,10 +17,8 @@ from millstream.plan.nodes import (
     Merge,
     Partitioner,
     Peek,
-    Process,
     SelectKey,
     Sink,
-    StoreSpec,
 )
 from millstream.plan.sinks import RoutedSink
 from millstream.plan.site import CallSite, call_site
@@ -91,39 +88,6 @@ def merged(handle: Handle, other: Handle, name: str | None) -> Handle:
         )
     added = Merge(name=node, parents=(handle.node, other.node), site=site)
     return handle.after(added, key_changed=handle.key_changed or other.key_changed)
-
-
-def processed(
-    handle: Handle,
-    supplier: Any,
-    stores: Sequence[StoreSpec | str],
-    serdes: tuple[Any, Any],
-    name: str | None,
-    *,
-    fixed_key: bool = False,
-) -> Handle:
-    site = call_site("process_values" if fixed_key else "process")
-    if not callable(supplier):
-        raise TopologyError(f"{site}: expected a processor class or a function that makes one, got {supplier!r}")
-    user_function(supplier, site, values=int(inspect.isgeneratorfunction(supplier)), key=False)
-    if isinstance(supplier, type) and not callable(getattr(supplier, "process", None)):
-        raise TopologyError(f"{site}: {supplier.__name__} has no process(record) method")
-    builder = handle.builder
-    for store in stores:
-        if isinstance(store, StoreSpec):
-            builder.add_store(store, site, shared=True)
-        elif not builder.has_store(store):
-            raise TopologyError(f"{site}: there is no store named {store!r}; declare it with ms.key_value_store")
-    names = tuple(store.name if isinstance(store, StoreSpec) else store for store in stores)
-    kind = "PROCESSVALUES" if fixed_key else "PROCESSOR"
-    node = name or builder.name(f"KSTREAM-{kind}")  # a name burns no index here
-    key, value = serdes
-    return handle.after(
-        Process(name=node, parents=(handle.node,), site=site, supplier=supplier, stores=names, fixed_key=fixed_key),
-        key=handle.key if key is None else given_serde(key, key=True),
-        value=value_serde(value, None),
-        key_changed=handle.key_changed if fixed_key else True,
-    )
 
 
 def printed(handle: Handle, label: str | None, name: str | None) -> None:

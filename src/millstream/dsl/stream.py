@@ -19,6 +19,7 @@ from millstream.dsl.foreign_key import foreign_key_joined
 from millstream.dsl.grouping import grouped
 from millstream.dsl.handle import Handle, value_serde
 from millstream.dsl.joins import global_joined, table_joined
+from millstream.dsl.processing import processed
 from millstream.dsl.stream_joins import StreamJoining, streams_joined
 from millstream.dsl.suppression import Suppression, suppressed
 from millstream.dsl.windowed import EmitStrategy, Windowing, windowing
@@ -205,7 +206,7 @@ class Stream(Generic[K, V]):
 
         `stores` are the stores that it sees (rule P7). Keys keep their serde unless `key` is given.
         """
-        return Stream(steps.processed(self.handle, supplier, stores, (key, value), name))
+        return Stream(processed(self.handle, supplier, stores, (key, value), name))
 
     @overload
     def process_values(
@@ -248,7 +249,7 @@ class Stream(Generic[K, V]):
         >>> lines = ms.App("lines").stream("lines", value=str)
         >>> lines.process_values(Numbered, stores=[ms.key_value_store("seen", value=int)], value=int).to("numbers")
         """
-        return Stream(steps.processed(self.handle, supplier, stores, (None, value), name, fixed_key=True))
+        return Stream(processed(self.handle, supplier, stores, (None, value), name, fixed_key=True))
 
     # --- groups and joins
 

@@ -15,7 +15,7 @@ from millstream.engine.punctuation import Schedule
 from millstream.engine.settings import EngineSettings
 from millstream.engine.stores import Rows
 from millstream.plan.internal import TaskId
-from millstream.plan.nodes import Node
+from millstream.plan.nodes import Node, StoreSpec
 from millstream.state import KeyValueRows
 
 # children of streams are called with (key, value, timestamp), children of tables with (key, new, old, timestamp)
@@ -43,6 +43,7 @@ class Parts:
     stores: Mapping[str, Rows]
     global_stores: Mapping[str, KeyValueRows]
     nodes: Mapping[str, Node]
+    specs: Mapping[str, StoreSpec]
     settings: EngineSettings
     close_times: dict[str, int] = field(default_factory=dict)  # by store: up to when it has emitted (rule E9)
     stream_time: Schedule = field(default_factory=Schedule)

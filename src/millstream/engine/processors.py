@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from millstream.duration import Duration, parse_duration_ms
+from millstream.engine.facades import facade, kept_by, results_of
 from millstream.engine.message import FixedKeyMessage, Message, RecordMetadata
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.engine.punctuation import ClockKind, Punctuation, first_due
 from millstream.errors import MillstreamError, StateError, TopologyError
-from millstream.plan.nodes import Process
-from millstream.state import KeyValueRows, KeyValueStore, VersionedRows
+from millstream.plan.nodes import Node, Process
+from millstream.state import Access, KeyValueStore
 
 
 class Processor(Protocol):
@@ -88,23 +89,37 @@ class ProcessorContext:
         """A store that was given to `process(..., stores=[...])`, or a global table's store (rule P7)."""
         shared = self._parts.global_stores.get(name)
         if shared is not None:
-            return KeyValueStore(shared, self._read_only)
+            return KeyValueStore(shared, Access(self._refuse_global))
         if name not in self._node.stores:
             known = ", ".join(self._node.stores) or "none"
             raise TopologyError(
                 f"{self._node.site}: the store {name!r} is not connected to this processor (connected: {known}); "
                 "name it in process(..., stores=[...])"
             )
-        rows = self._parts.rows(name)
-        return (
-            KeyValueStore(rows, lambda: max(self._task.timestamp, 0))
-            if isinstance(rows, KeyValueRows | VersionedRows)
-            else rows
-        )
+        nodes = self._parts.nodes
+        keeper = kept_by(name, nodes)
+        access = Access(self._time) if keeper is None else Access(self._refuse(keeper), results_of(name, nodes))
+        store = facade(self._parts.specs[name], self._parts.rows(name), access)
+        if store is None:
+            raise TopologyError(f"{self._node.site}: the store {name!r} is of use only to the operator that it is of")
+        return store
 
-    def _read_only(self) -> int:
+    def _time(self) -> int:
+        """The timestamp of what is written now."""
+        return max(self._task.timestamp, 0)
+
+    def _refuse_global(self) -> int:
         """What a store asks before it writes; the rows of a global table come from its topic alone (rule K18)."""
         raise StateError(f"{self._node.site}: the store of a global table is read-only; write to its topic")
+
+    def _refuse(self, keeper: Node) -> Callable[[], int]:
+        def refuse() -> int:
+            raise StateError(
+                f"{self._node.site}: this store is read-only, because {keeper.site} keeps it; declare a store of the "
+                "processor's own"
+            )
+
+        return refuse
 
     def current_stream_time_ms(self) -> int:
         """The largest timestamp that the task has taken from any of its inputs (rule T4); -1 at first."""

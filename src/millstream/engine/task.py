@@ -59,6 +59,7 @@ class Task:
             self._stores,
             wiring.global_tables.read_only(),
             {node.name: node for node in sub.nodes},
+            {store.name: store for store in sub.stores},
             wiring.settings,
         )
         self._functions = compile_nodes(sub, self._parts)

@@ -1,17 +1,23 @@
 """What tasks remember."""
 
+from millstream.state.access import Access, Timestamped
 from millstream.state.changes import Changes
 from millstream.state.join_buffer import JoinBufferRows, Waiting
 from millstream.state.join_rows import JoinRows
-from millstream.state.keyvalue import KeyValueRows, KeyValueStore
+from millstream.state.keyvalue import KeyValueRows
+from millstream.state.keyvalue_store import KeyValueStore
 from millstream.state.parked import ParkedRow, ParkedRows
 from millstream.state.session import Session, SessionRows
+from millstream.state.session_store import SessionStore
 from millstream.state.subscriptions import SubscriptionRows
 from millstream.state.suppress import Held, SuppressRows
 from millstream.state.versioned import VersionedRows
+from millstream.state.versioned_store import Version, VersionedStore
 from millstream.state.window import WindowRows
+from millstream.state.window_store import WindowStore
 
 __all__ = [
+    "Access",
     "Changes",
     "Held",
     "JoinBufferRows",
@@ -22,9 +28,14 @@ __all__ = [
     "ParkedRows",
     "Session",
     "SessionRows",
+    "SessionStore",
     "SubscriptionRows",
     "SuppressRows",
+    "Timestamped",
+    "Version",
     "VersionedRows",
+    "VersionedStore",
     "Waiting",
     "WindowRows",
+    "WindowStore",
 ]

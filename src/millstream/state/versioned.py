@@ -60,6 +60,11 @@ class VersionedRows:
         value = versions.values[place]
         return None if value is None else [value, versions.timestamps[place]]
 
+    def versions(self, key: Any) -> list[tuple[int, Any]]:
+        """The timestamp and value of every version of a key that is still known, the oldest first."""
+        versions = self._keys.get(key)
+        return [] if versions is None else list(zip(versions.timestamps, versions.values, strict=True))
+
     def put(self, key: Any, value: Any, timestamp: int) -> bool | None:
         """Store a version; whether it is the key's latest, or None when it is older than the history."""
         latest = self._store(key, value, timestamp)

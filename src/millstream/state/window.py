@@ -56,6 +56,11 @@ class WindowRows:
         self._starts: list[int] = []  # a heap: the oldest segment first
         self._starts_of: dict[Any, list[int]] | None = {} if by_key else None
 
+    @property
+    def by_key(self) -> bool:
+        """Whether a key's windows are found without looking at those of others."""
+        return self._starts_of is not None
+
     def __len__(self) -> int:
         return sum(len(segment.rows) for segment in self._shown())
 
