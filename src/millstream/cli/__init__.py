@@ -8,8 +8,12 @@ from typing import Any
 import typer
 
 from millstream.cli.broker import broker
+from millstream.cli.consume import consume
 from millstream.cli.demo import demo
+from millstream.cli.groups import groups
+from millstream.cli.produce import produce
 from millstream.cli.run import run
+from millstream.cli.topics import topics
 from millstream.cli.topology import topology
 from millstream.errors import MillstreamError
 
@@ -24,8 +28,10 @@ commands = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, run, broker, topology):
+for command in (demo, run, topology, broker, produce, consume):
     commands.command()(command)
+for family in (topics, groups):
+    commands.add_typer(family)
 
 
 def main(arguments: list[str] | None = None) -> None:
