@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 RAN = "import pytest\n@pytest.mark.kafka\ndef test_ran(): pass\n"
-SKIPPED = "import pytest\n@pytest.mark.kcat\ndef test_skipped(): pytest.skip('no reason')\n"
+SKIPPED = "import pytest\n@pytest.mark.kafka\ndef test_skipped(): pytest.skip('no reason')\n"
 MODULE_SKIPPED = "import pytest\npytest.skip('no reason', allow_module_level=True)\n"
 PLAIN = "import pytest\ndef test_plain(): pytest.skip('not about Kafka')\n"
 
