@@ -57,6 +57,28 @@ WRONG: dict[str, tuple[Wrong, str]] = {
         lambda app, s: s.group_by("cdn").aggregate(total=ms.sum("bytes")),
         r"aggregate at .*: Report has no field 'bytes'",
     ),
+    "functions and declared aggregates": (
+        lambda app, s: s.group_by("cdn").aggregate(  # type: ignore[call-overload]
+            initializer=int, aggregator=lambda v, n: n, total=ms.sum("n")
+        ),
+        r"aggregate at .*: initializer= and total= don't go together; aggregate twice",
+    ),
+    "functions and a result type": (
+        lambda app, s: s.group_by("cdn").aggregate(  # type: ignore[call-overload]
+            Summary, initializer=int, aggregator=lambda v, n: n
+        ),
+        r"aggregate at .*: initializer= and the result .*Summary.* don't go together",
+    ),
+    "an aggregate that cannot take a value out": (
+        lambda app, s: app.table("t", value=Report).group_by(lambda k, v: (v.cdn, v)).aggregate(least=ms.min("n")),
+        r"aggregate at .*: least=ms\.min\(\.\.\.\) cannot take a value out again.*use ms\.quantile\(field, 0\)",
+    ),
+    "an adder without a subtractor": (
+        lambda app, s: (
+            app.table("t", value=Report).group_by(lambda k, v: (v.cdn, v)).aggregate(int, lambda k, v, n: n)  # type: ignore[call-overload]
+        ),
+        r"aggregate at .*: initializer, adder and subtractor go together",
+    ),
     "nothing to group by": (lambda app, s: s.group_by(), r"group_by at .*: give one or more field names, or one"),
     "field and function": (lambda app, s: s.group_by("cdn", len), r"group_by at .*: give one or more field names"),  # type: ignore[call-overload]
     "too many parameters": (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from bisect import bisect_right
-from typing import Any
+from decimal import Decimal
+from typing import Any, cast, get_args
 
 import msgspec
 import pytest
@@ -12,13 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import millstream as ms
-from millstream.engine.accumulators import accumulator_for
+from millstream.dsl.aggregation import BALANCED_KINDS
+from millstream.engine.accumulators import ACCUMULATORS, BALANCED
+from millstream.engine.generated import DeclaredFunctions, declared_functions
 from millstream.errors import TopologyError
-from millstream.plan.aggregation import Column, Kind
+from millstream.plan.aggregation import Column, Declared, Kind
+from millstream.plan.function import user_function
+from millstream.plan.site import CallSite
 from tests.driving import every
 from tests.engine.tasks import Plan, Row, batch_of, rows_of
 
 BOUNDS = (2, 5, 9)
+SITE = CallSite("aggregate", "here", 1)
 KINDS: list[tuple[Kind, Any]] = [
     ("sum", None),
     ("mean", None),
@@ -26,6 +32,8 @@ KINDS: list[tuple[Kind, Any]] = [
     ("max", None),
     ("first", None),
     ("last", None),
+    ("earliest", None),
+    ("latest", None),
     ("variance", None),
     ("std", None),
     ("collect_list", None),
@@ -45,8 +53,8 @@ def expected(kind: Kind, given_values: list[int | None]) -> Any:
             return statistics.fmean(values) if values else None
         case "min" | "max":
             return (min if kind == "min" else max)(values, default=None)
-        case "first" | "last":
-            return values[0 if kind == "first" else -1] if values else None
+        case "first" | "last" | "earliest" | "latest":
+            return values[0 if kind in ("first", "earliest") else -1] if values else None
         case "variance":
             return statistics.variance(values) if len(values) > 1 else None
         case "std":
@@ -69,25 +77,125 @@ def expected(kind: Kind, given_values: list[int | None]) -> Any:
 VALUES = st.lists(st.none() | st.integers(-5, 12), max_size=20)
 
 
+class Row1(ms.Record):
+    n: Any
+
+
+def functions(kind: Kind, setting: Any, accumulators: Any = ACCUMULATORS) -> DeclaredFunctions:
+    """Between two others, so that no slot is taken for another's."""
+    columns = (Column("a", "count", None), Column("c", kind, "n", setting), Column("z", "sum", "n"))
+    return declared_functions(Declared(Three, columns, by_item=False), accumulators)
+
+
+class Three(ms.Record):
+    a: int
+    c: Any
+    z: Any
+
+
+def values_of(kind: Kind, values: list[Any]) -> Three:
+    return Three(len(values), expected(kind, values), sum(value for value in values if value is not None))
+
+
+def put_all(made: DeclaredFunctions, values: list[Any]) -> Any:
+    slots = made.begin
+    for at, value in enumerate(values):
+        before, kept = slots, msgspec.json.encode(slots)
+        slots = made.put("k", (Row1(value), at) if made.timed else Row1(value), slots)
+        assert msgspec.json.encode(before) == kept  # nothing is changed in place
+    return slots
+
+
+def same(found: Three, wanted: Three) -> bool:
+    return bool((found.a, found.z) == (wanted.a, wanted.z) and found.c == pytest.approx(wanted.c))
+
+
 @pytest.mark.parametrize(("kind", "setting"), KINDS)
 @given(first=VALUES, then=VALUES)
 def test_results_and_merges(kind: Kind, setting: Any, first: list[int | None], then: list[int | None]) -> None:  # W16
-    accumulator = accumulator_for(Column("c", kind, "n", setting))
+    made = functions(kind, setting)
+    one, other = put_all(made, first), put_all(made, then)
+    assert same(made.result(one), values_of(kind, first))
+    assert same(made.result(other), values_of(kind, then))
+    if kind not in ("earliest", "latest"):  # whose times here begin anew
+        assert same(made.result(made.merge("k", one, other)), values_of(kind, first + then))
 
-    def aggregate(values: list[int | None]) -> list[Any]:
-        slots: list[Any] = ["another's", *accumulator.begin]
-        for value in values:
-            before = list(slots)
-            kept = msgspec.msgpack.encode(before)
-            accumulator.step(slots, 1, value)
-            assert msgspec.msgpack.encode(before) == kept  # nothing is changed in place
-        return slots
 
-    one, other = aggregate(first), aggregate(then)
-    assert accumulator.result(one, 1) == pytest.approx(expected(kind, first))
-    accumulator.merge(one, 1, other)
-    assert accumulator.result(one, 1) == pytest.approx(expected(kind, first + then))
-    assert accumulator.result(other, 1) == pytest.approx(expected(kind, then))
+BALANCED_KINDS_HERE = [
+    (kind, setting)
+    for kind, setting in KINDS
+    if kind in ("sum", "mean", "variance", "std", "collect_list", "count_distinct", "histogram")
+]
+
+
+@pytest.mark.parametrize(("kind", "setting"), BALANCED_KINDS_HERE)
+@given(values=VALUES, data=st.data())
+def test_what_was_put_in_can_be_taken_out(kind: Kind, setting: Any, values: list[int | None], data: Any) -> None:  # K12
+    made = functions(kind, setting, BALANCED)
+    assert made.take is not None
+    slots = put_all(made, values)
+    left = list(values)
+    for value in data.draw(st.permutations(values))[: len(values) // 2]:
+        before, kept = slots, msgspec.json.encode(slots)
+        slots = made.take("k", Row1(value), slots)
+        assert msgspec.json.encode(before) == kept
+        left.remove(value)
+    found, wanted = made.result(slots), values_of(kind, left)
+    assert (found.a, found.z) == (wanted.a, wanted.z)
+    assert found.c == (pytest.approx(wanted.c, abs=1e-6))
+
+
+def test_every_aggregate_that_takes_values_out_is_offered_for_tables() -> None:
+    assert set(BALANCED) == BALANCED_KINDS
+    assert set(ACCUMULATORS) == set(get_args(Kind))
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9)), min_size=1), st.lists(st.booleans()))
+def test_earliest_and_latest_go_by_timestamps(records: list[tuple[int, int]], sides: list[bool]) -> None:
+    for kind, pick in (("earliest", min), ("latest", max)):
+        made = functions(cast("Kind", kind), None)
+        parts = [made.begin, made.begin]
+        for at, (value, time) in enumerate(records):
+            side = sides[at] if at < len(sides) else True
+            parts[side] = made.put("k", (Row1(value), time), parts[side])
+        wanted = pick(time for _, time in records)
+        found = made.result(made.merge("k", *parts)).c
+        assert found in {value for value, time in records if time == wanted}
+
+
+def test_of_equal_timestamps_earliest_keeps_the_first_and_latest_the_last() -> None:
+    for kind, wanted in (("earliest", 1), ("latest", 2)):
+        made = functions(cast("Kind", kind), None)
+        slots = made.put("k", (Row1(2), 7), made.put("k", (Row1(1), 7), made.begin))
+        assert made.result(slots).c == wanted
+
+
+def test_sums_of_decimals_and_of_large_numbers_are_exact() -> None:
+    made = functions("sum", None)
+    assert made.result(put_all(made, [2**70, 1])).c == 2**70 + 1
+    assert made.result(put_all(made, [Decimal("0.1"), Decimal("0.2")])).c == Decimal("0.3")
+    deviation = functions("variance", None)
+    assert deviation.result(put_all(deviation, [Decimal(1), Decimal(3)])).c == 2.0
+
+
+@given(st.lists(st.floats(-1000, 1000), min_size=3, max_size=30), st.integers(0, 10**9))
+def test_the_variance_of_large_numbers_loses_no_digits(values: list[float], offset: int) -> None:
+    made = functions("variance", None)
+    moved = [value + offset for value in values]
+    half = len(values) // 2
+    merged = made.merge("k", put_all(made, moved[:half]), put_all(made, moved[half:]))
+    wanted = statistics.variance(moved)
+    assert made.result(merged).c == pytest.approx(wanted, rel=1e-6, abs=1e-6)
+
+
+def test_fields_by_attribute_by_item_and_by_function() -> None:
+    columns = (
+        Column("a", "sum", "n"),
+        Column("b", "sum", user_function(lambda v: v["n"] * 2, SITE, key=False)),
+        Column("c", "last", "a b"),
+    )
+    made = declared_functions(Declared(dict, columns, by_item=True), ACCUMULATORS)
+    assert made.result(made.put("k", {"n": 3, "a b": "x"}, made.begin)) == {"a": 3, "b": 6, "c": "x"}
 
 
 class Reading(ms.Record):
@@ -103,6 +211,10 @@ class Summary(ms.Record):
     different: int
     best: list[int]
     buckets: list[int]
+    opened: str | None
+    closed: str | None
+    visitors: int
+    median: float | None
 
 
 def summarised(group: ms.GroupedStream[Any, Reading], store: str) -> ms.Table[Any, Summary]:
@@ -115,12 +227,17 @@ def summarised(group: ms.GroupedStream[Any, Reading], store: str) -> ms.Table[An
         different=ms.count_distinct("tag"),
         best=ms.top("n", 2),
         buckets=ms.histogram("n", [3, 6]),
+        opened=ms.earliest("tag"),
+        closed=ms.latest("tag"),
+        visitors=ms.approx_count_distinct("tag"),
+        median=ms.quantile("n", 0.5),
         store=store,
     )
 
 
 READINGS = [(1, "a"), (7, "b"), (None, "a"), (4, "c")]
-WHOLE = Summary(9.0, 3.0, [1, 7, 4], ["a", "b", "c"], 3, [7, 4], [1, 1, 1])
+MEDIAN = 3.992  # within 1% of 4
+WHOLE = Summary(9.0, 3.0, [1, 7, 4], ["a", "b", "c"], 3, [7, 4], [1, 1, 1], "a", "c", 3, MEDIAN)
 
 
 def rows(first: int, last: int) -> list[Row]:
@@ -151,7 +268,9 @@ def test_restored_aggregates_go_on(windows: Any) -> None:  # X7, F1, F2, F3
     task.caught_up(source, 4)
     assert task.process(max_rows=9, up_to_ms=None, wall_ms=0) == 2
     values = [row.value for batch in outbox.drain() for row in rows_of(batch) if row.value is not None]
-    assert msgspec.json.decode(values[-1], type=Summary) == WHOLE
+    found = msgspec.json.decode(values[-1], type=Summary)
+    assert msgspec.structs.replace(found, median=MEDIAN) == WHOLE
+    assert found.median == pytest.approx(4, rel=0.01)
     task.close()
 
 
@@ -161,3 +280,12 @@ def test_settings_that_are_refused() -> None:
     for bounds in ([], [3, 3], [5, 1]):
         with pytest.raises(TopologyError, match=r"test_accumulators\.py.*ascending"):
             ms.histogram("n", bounds)
+    for q in (-0.1, 1.5):
+        with pytest.raises(TopologyError, match=r"test_accumulators\.py.*from 0 to 1"):
+            ms.quantile("n", q)
+    with pytest.raises(TopologyError, match=r"test_accumulators\.py.*got none"):
+        ms.quantiles("n", [])
+    with pytest.raises(TopologyError, match=r"test_accumulators\.py.*fraction such as 0\.01"):
+        ms.quantile("n", 0.5, accuracy=1)
+    with pytest.raises(TopologyError, match=r"test_accumulators\.py.*from 4 to 16"):
+        ms.approx_count_distinct("n", precision=30)

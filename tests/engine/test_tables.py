@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import millstream as ms
+from millstream.testing import TestDriver
 from tests.driving import Driven, every, latest
 
 
@@ -51,6 +52,50 @@ def grouped(app: ms.App) -> ms.Table[str, str]:
         .group_by(lambda _key, value: (value[0], value))
         .aggregate(lambda: "", lambda _k, v, agg: f"{agg}+{v}", lambda _k, v, agg: f"{agg}-{v}", value=str)
     )
+
+
+class Account(ms.Record):
+    city: str
+    credit: int | None
+
+
+class Totals(ms.Record):
+    accounts: int
+    credit: int
+    usual: float | None
+    different: int
+    all_of_them: list[int]
+
+
+def test_declared_aggregates_of_a_group_take_old_values_out() -> None:  # K12, K13
+    app = every()
+    by_city = app.table("t", value=Account).group_by(lambda _, account: (account.city, account), key=str)
+    totals = by_city.aggregate(
+        Totals,
+        accounts=ms.count(),
+        credit=ms.sum("credit"),
+        usual=ms.mean("credit"),
+        different=ms.count_distinct("credit"),
+        all_of_them=ms.collect_list(lambda account: account.credit),
+        store="totals",
+    )
+    totals.to_stream().to("out")
+    app.stream("s", value=str).join(totals, lambda _, row: row, result=Totals).to("joined")
+    with TestDriver(app) as driver:
+        for key, account in (("a", ("x", 5)), ("b", ("x", 5)), ("c", ("x", None)), ("a", ("y", 7)), ("b", ("x", 6))):
+            driver.pipe("t", Account(*account), key=key)
+        driver.pipe("t", None, key="c")
+        of_x = [record.value for record in driver.read("out") if record.key == "x"]
+        assert of_x == [
+            Totals(1, 5, 5.0, 1, [5]),
+            Totals(2, 10, 5.0, 1, [5, 5]),
+            Totals(3, 10, 5.0, 1, [5, 5]),
+            Totals(2, 5, 5.0, 1, [5]),
+            Totals(2, 6, 6.0, 1, [6]),
+            Totals(1, 6, 6.0, 1, [6]),
+        ]
+        driver.pipe("s", "-", key="x")
+        assert [record.value for record in driver.read("joined")] == [Totals(1, 6, 6.0, 1, [6])]
 
 
 def test_groups_take_the_old_value_out_and_put_the_new_one_in() -> None:  # K10, K11, K12

@@ -22,6 +22,27 @@ from millstream.plan.site import CallSite
 from millstream.plan.windows import SessionWindows, SlidingWindows
 from millstream.serde import JsonSerde, Serde
 
+BALANCED_KINDS = frozenset(
+    {
+        "count",
+        "sum",
+        "mean",
+        "variance",
+        "std",
+        "collect_list",
+        "count_distinct",
+        "histogram",
+        "quantile",
+        "quantiles",
+    }
+)
+# what to use instead of the others
+ONE_WAY = {
+    "min": "use ms.quantile(field, 0), which is near it",
+    "max": "use ms.quantile(field, 1), which is near it",
+    "approx_count_distinct": "use ms.count_distinct",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Materialized:
@@ -98,8 +119,10 @@ def refuse_in_windows(windowing: Windowing, kept: Kept, how: Materialized, site:
         raise TopologyError(f"{site}: merger= is for sessions; other windows don't merge")
 
 
-def declared(handle: Handle, result: Any, columns: Mapping[str, DeclaredAggregate], site: CallSite) -> Kept:
-    """Aggregates declared by name; their accumulators are kept as a JSON array."""
+def declared(
+    handle: Handle, result: Any, columns: Mapping[str, DeclaredAggregate], site: CallSite, *, balanced: bool = False
+) -> Kept:
+    """Aggregates declared by name; their accumulators are kept as a JSON array. `balanced` ones can take values out."""
     wrong = [name for name, column in columns.items() if not isinstance(column, DeclaredAggregate)]
     if wrong:
         raise TopologyError(f"{site}: {wrong[0]}= is not an aggregate; give ms.count(), ms.mean(field) and the like")
@@ -118,9 +141,33 @@ def declared(handle: Handle, result: Any, columns: Mapping[str, DeclaredAggregat
         raise TopologyError(
             f"{site}: {result.__name__} needs {', '.join(missing)}; give {missing[0]}=ms.count() or such"
         )
+    if balanced:
+        _refuse_one_way(columns, site)
     of = handle.value.type
     made = tuple(_column(of, name, column, site) for name, column in columns.items())
-    return Kept(Declared(result, made, reads_by_item(of)), JsonSerde(_accumulators(of, made)), JsonSerde(result))
+    stored = JsonSerde(_accumulators(of, made, balanced=balanced))
+    return Kept(Declared(result, made, reads_by_item(of)), stored, JsonSerde(result))
+
+
+def refuse_mixture(given: Mapping[str, Any], result: Any, columns: Mapping[str, Any], site: CallSite) -> None:
+    """Functions that aggregate don't go together with declared aggregates."""
+    functions = [name for name, function in given.items() if function is not None]
+    declarations = [*([] if result is None else [f"the result {result!r}"]), *(f"{name}=" for name in columns)]
+    if functions and declarations:
+        raise TopologyError(
+            f"{site}: {functions[0]}= and {declarations[0]} don't go together; aggregate twice, or do it all in the "
+            "functions"
+        )
+
+
+def _refuse_one_way(columns: Mapping[str, DeclaredAggregate], site: CallSite) -> None:
+    for name, column in columns.items():
+        if column.kind not in BALANCED_KINDS:
+            raise TopologyError(
+                f"{site}: {name}=ms.{column.kind}(...) cannot take a value out again, as a grouped table needs when a "
+                f"row changes; {ONE_WAY.get(column.kind, 'use ms.collect_list')}, or give initializer, adder and "
+                "subtractor"
+            )
 
 
 def folded(
@@ -153,7 +200,7 @@ def _column(of: Any, name: str, column: DeclaredAggregate, site: CallSite) -> Co
     return Column(name, column.kind, field, column.setting)
 
 
-def _accumulators(of: Any, columns: Sequence[Column]) -> Any:
+def _accumulators(of: Any, columns: Sequence[Column], *, balanced: bool) -> Any:
     """The type of what is kept, so that a restored aggregate is what was kept: dates are dates, not strings."""
     known = declared_fields(of) or {}
     kept: list[Any] = []
@@ -170,12 +217,18 @@ def _accumulators(of: Any, columns: Sequence[Column]) -> Any:
                 kept += [value | int if value is not Any else Any, int]
             case "variance" | "std":
                 kept += [int, float, float]
+            case "earliest" | "latest":
+                kept += [value, int]
             case "collect_list" | "collect_set" | "top":
                 kept.append(list.__class_getitem__(value))
             case "count_distinct":
-                kept.append(frozenset.__class_getitem__(value))
+                kept.append(dict[str, int] if balanced else frozenset.__class_getitem__(value))
+            case "approx_count_distinct":
+                kept.append(frozenset[int] | bytes)
             case "histogram":
-                kept += [int] * (len(column.setting) + 1)
+                kept.append(list[int])
+            case "quantile" | "quantiles":
+                kept.append(tuple[int, dict[int, int], dict[int, int]])
             case _:
                 kept.append(value)
     return tuple.__class_getitem__(tuple(kept))

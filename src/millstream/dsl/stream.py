@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeAlias, TypeVar, overload
 
 from millstream.dsl import steps, tables
 from millstream.dsl.aggregates import DeclaredAggregate
-from millstream.dsl.aggregation import Kept, Materialized, aggregated, declared, folded
+from millstream.dsl.aggregation import Kept, Materialized, aggregated, declared, folded, refuse_mixture
 from millstream.dsl.branches import Splitting, branched
 from millstream.dsl.cogroup import Cogrouping, Group, check_group, cogrouped
 from millstream.dsl.foreign_key import foreign_key_joined
@@ -25,7 +25,7 @@ from millstream.dsl.suppression import Suppression, suppressed
 from millstream.dsl.windowed import EmitStrategy, Windowing, windowing
 from millstream.duration import Duration
 from millstream.errors import TopologyError
-from millstream.plan.aggregation import Counted, Reduced
+from millstream.plan.aggregation import Balanced, Counted, Declared, Reduced
 from millstream.plan.function import user_function
 from millstream.plan.nodes import Emit, Partitioner, StoreSpec, ToStream
 from millstream.plan.site import call_site
@@ -794,6 +794,8 @@ class GroupedStream(Generic[K, V]):
         An aggregator should make a new aggregate: what one that changes it in place did before it raised stays done.
         """
         site = call_site("aggregate")
+        functions = {"initializer": initializer, "aggregator": aggregator, "merger": merger}
+        refuse_mixture(functions, result, columns, site)
         if initializer is not None or aggregator is not None:
             kept = folded(initializer, aggregator, value, site, merger)
         else:
@@ -1097,8 +1099,8 @@ class GroupedTable(Generic[K, V]):
 
     def count(self, *, store: str | None = None, name: str | None = None, emit: Emit | None = None) -> Table[K, int]:
         """The number of rows of each key (rule K13)."""
-        balance = tables.Balance(lambda: 0, lambda _k, _v, n: n + 1, lambda _k, _v, n: n - 1, INT64)
-        return self._balanced("count", balance, Materialized(store, name, emit))
+        balance = Balanced(lambda: 0, lambda _k, _v, n: n + 1, lambda _k, _v, n: n - 1)
+        return self._balanced("count", balance, INT64, Materialized(store, name, emit))
 
     def reduce(
         self,
@@ -1112,14 +1114,10 @@ class GroupedTable(Generic[K, V]):
         """The first value, then adder(aggregate, new) and subtractor(aggregate, old); None deletes (rule K13)."""
         site = call_site("reduce")
         put, take = (user_function(fn, site, values=2).call for fn in (adder, subtractor))
-        balance = tables.Balance(
-            None,
-            lambda _k, value, agg: put(agg, value),
-            lambda _k, value, agg: take(agg, value),
-            self._group.handle.value,
-        )
-        return self._balanced("reduce", balance, Materialized(store, name, emit))
+        balance = Balanced(None, lambda _k, value, agg: put(agg, value), lambda _k, value, agg: take(agg, value))
+        return self._balanced("reduce", balance, self._group.handle.value, Materialized(store, name, emit))
 
+    @overload
     def aggregate(
         self,
         initializer: Callable[[], V2],
@@ -1130,15 +1128,65 @@ class GroupedTable(Generic[K, V]):
         store: str | None = None,
         name: str | None = None,
         emit: Emit | None = None,
-    ) -> Table[K, V2]:
-        """Functions of (key, value, aggregate) that put a value in and take one out; None deletes (rule K12)."""
-        site = call_site("aggregate")
-        put, take = (user_function(fn, site, values=3).call for fn in (adder, subtractor))
-        balance = tables.Balance(initializer, put, take, value_serde(value, adder))
-        return self._balanced("aggregate", balance, Materialized(store, name, emit))
+    ) -> Table[K, V2]: ...
+    @overload
+    def aggregate(
+        self,
+        initializer: Callable[..., V2],
+        *,
+        store: str | None = None,
+        name: str | None = None,
+        emit: Emit | None = None,
+        **columns: DeclaredAggregate,
+    ) -> Table[K, V2]: ...
+    @overload
+    def aggregate(
+        self,
+        *,
+        store: str | None = None,
+        name: str | None = None,
+        emit: Emit | None = None,
+        **columns: DeclaredAggregate,
+    ) -> Table[K, Any]: ...
+    def aggregate(
+        self,
+        initializer: Any = None,
+        adder: Any = None,
+        subtractor: Any = None,
+        *,
+        value: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+        emit: Emit | None = None,
+        **columns: DeclaredAggregate,
+    ) -> Table[K, Any]:
+        """Functions of (key, value, aggregate) that put a value in and take one out; None deletes (rule K12).
 
-    def _balanced(self, operator: str, balance: tables.Balance, how: Materialized) -> Table[Any, Any]:
-        return Table(tables.balanced(self._group, balance, how, call_site(operator)))
+        Or declared aggregates, of those that can take a value out again: count, sum, mean, variance, std, histogram,
+        quantiles, collect_list and count_distinct.
+
+        >>> import millstream as ms
+        >>> class Totals(ms.Record):
+        ...     customers: int
+        ...     credit: int
+        >>> customers = ms.App("bank").table("customers", value=dict)
+        >>> by_city = customers.group_by(lambda _, customer: (customer["city"], customer), key=str)
+        >>> by_city.aggregate(Totals, customers=ms.count(), credit=ms.sum("credit")).to_stream().to("by-city")
+        """
+        site = call_site("aggregate")
+        how = Materialized(store, name, emit)
+        if adder is None and subtractor is None:
+            kept = declared(self._group.handle, initializer, columns, site, balanced=True)
+            assert isinstance(kept.aggregation, Declared)
+            return Table(tables.balanced(self._group, kept.aggregation, (kept.stored, kept.results), how, site))
+        refuse_mixture({"adder": adder, "subtractor": subtractor}, None, columns, site)
+        if initializer is None or adder is None or subtractor is None:
+            raise TopologyError(f"{site}: initializer, adder and subtractor go together")
+        put, take = (user_function(fn, site, values=3).call for fn in (adder, subtractor))
+        return self._balanced("aggregate", Balanced(initializer, put, take), value_serde(value, adder), how)
+
+    def _balanced(self, operator: str, balance: Balanced, serde: Serde[Any], how: Materialized) -> Table[Any, Any]:
+        return Table(tables.balanced(self._group, balance, (serde, serde), how, call_site(operator)))
 
 
 class GlobalTable(Generic[K, V]):

@@ -10,6 +10,7 @@ from millstream.dsl.aggregation import Materialized
 from millstream.dsl.handle import Handle, key_serde, value_serde
 from millstream.dsl.rows import looked_up, send_old
 from millstream.errors import TopologyError
+from millstream.plan.aggregation import Balanced, Declared
 from millstream.plan.function import user_function
 from millstream.plan.nodes import RepartitionTopic, Sink, Source, TableNode, TableSource
 from millstream.plan.site import CallSite, call_site
@@ -84,16 +85,6 @@ class Selected:
     name: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """How a grouped table is aggregated: what begins an aggregate, puts a value in, takes one out."""
-
-    initializer: Callable[[], Any] | None
-    add: Callable[[Any, Any, Any], Any]
-    subtract: Callable[[Any, Any, Any], Any]
-    results: Serde[Any]
-
-
 def selected(table: Handle, selector: Callable[..., Any], serdes: tuple[Any, Any], name: str | None) -> Selected:
     site = call_site("group_by")
     fn = user_function(selector, site)
@@ -109,8 +100,15 @@ def selected(table: Handle, selector: Callable[..., Any], serdes: tuple[Any, Any
     return Selected(handle, name)
 
 
-def balanced(group: Selected, balance: Balance, how: Materialized, site: CallSite) -> Handle:
-    """Rule N12."""
+def balanced(
+    group: Selected,
+    aggregation: Balanced | Declared,
+    serdes: tuple[Serde[Any], Serde[Any]],
+    how: Materialized,
+    site: CallSite,
+) -> Handle:
+    """Rule N12. `serdes` are of what the store holds and of the results."""
+    stored, results = serdes
     handle, builder = group.handle, group.handle.builder
     kind = "REDUCE" if site.operator == "reduce" else "AGGREGATE"
     store = how.store or builder.name("KTABLE-AGGREGATE-STATE-STORE")
@@ -126,18 +124,16 @@ def balanced(group: Selected, balance: Balance, how: Materialized, site: CallSit
     builder.add(
         Source(name=source, parents=(), site=site, topics=(topic.name,), key=handle.key, value=changes, internal=True)
     )
-    builder.add_store(how.spec(store, handle.key, balance.results), site)
+    builder.add_store(how.spec(store, handle.key, stored), site)
     added = TableAggregate(
         name=builder.name(f"KTABLE-{kind}", how.name),
         parents=(source,),
         site=site,
         store=store,
         emit=how.emission(builder, site),
-        initializer=balance.initializer,
-        add=balance.add,
-        subtract=balance.subtract,
+        aggregation=aggregation,
     )
-    return handle.after(added, value=balance.results, store=store)
+    return handle.after(added, value=results, store=store)
 
 
 # --- joins

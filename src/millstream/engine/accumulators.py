@@ -1,196 +1,228 @@
-"""Declared aggregates as accumulators: what each begins from, takes in, merges with, and gives as its result.
+"""Declared aggregates: what each begins from, and how it takes a value in, merges, takes a value out, and is told.
 
-Accumulators of one aggregate lie in one flat list of slots. What a slot holds is never changed in place: an aggregate
-that was passed on, or that an error leaves half-way, stays as it was.
+These are short pieces of Python text over an aggregate's slots, from which `generated` writes one function for a set
+of aggregates: `{0}`, `{1}` are the slots, `{o0}`, `{o1}` those of another aggregate, `{v}` is the value, which is not
+None, `{t}` its record's timestamp, `{s}` the aggregate's setting. What a slot holds is never changed in place: an
+aggregate that was passed on, or that an error leaves half-way, stays as it was.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any, TypeAlias
+from typing import Any
 
-from millstream.plan.aggregation import Column, Kind
+import msgspec
 
-Step: TypeAlias = Callable[[list[Any], int, Any], None]  # slots, the first of its own, the field's value
-Merge: TypeAlias = Callable[[list[Any], int, list[Any]], None]  # slots, its first, the slots put into them
-Result: TypeAlias = Callable[[list[Any], int], Any]
-
-
-def only_slot(slots: list[Any], at: int) -> Any:
-    """The result of aggregates that are kept as what they are."""
-    return slots[at]
+from millstream.engine.distinct import estimated, noted, united
+from millstream.engine.quantiles import EMPTY_SKETCH, quantiles_of, sketched, sketches_added, unsketched
+from millstream.plan.aggregation import Kind
 
 
 @dataclass(frozen=True, slots=True)
 class Accumulator:
-    """One declared aggregate. `step` is called with values that are None too, and passes over them."""
+    """One declared aggregate. Without `subtract` no value can be taken out again."""
 
     begin: tuple[Any, ...]
-    step: Step
-    merge: Merge
-    result: Result = only_slot
+    add: str
+    merge: str
+    result: str = "{0}"
+    subtract: str | None = None
+
+    @property
+    def timed(self) -> bool:
+        return "{t}" in self.add
 
 
-def accumulator_for(column: Column) -> Accumulator:
-    match column.kind:
-        case "top":
-            return _top(column.setting)
-        case "histogram":
-            return _histogram(column.setting)
-        case kind:
-            return ACCUMULATORS[kind]
+# --- variance
 
 
-# --- one slot that takes values
+def deviate(number: int, mean: float, squares: float, value: Any) -> tuple[int, float, float]:
+    """Welford's: number, mean, and the sum of squared distances from it, with one value more."""
+    number, value = number + 1, float(value)
+    off = value - mean
+    mean += off / number
+    return number, mean, squares + off * (value - mean)
 
 
-def _sum(slots: list[Any], at: int, value: Any) -> None:
-    if value is not None:
-        slots[at] += value
+def undeviate(number: int, mean: float, squares: float, value: Any) -> tuple[int, float, float]:
+    """The same backwards."""
+    if number <= 1:
+        return 0, 0.0, 0.0
+    number, value = number - 1, float(value)
+    off = value - mean
+    mean -= off / number
+    return number, mean, max(0.0, squares - off * (value - mean))
 
 
-def _min(slots: list[Any], at: int, value: Any) -> None:
-    if value is not None and (slots[at] is None or value < slots[at]):
-        slots[at] = value
-
-
-def _max(slots: list[Any], at: int, value: Any) -> None:
-    if value is not None and (slots[at] is None or value > slots[at]):
-        slots[at] = value
-
-
-def _first(slots: list[Any], at: int, value: Any) -> None:
-    if slots[at] is None:
-        slots[at] = value
-
-
-def _last(slots: list[Any], at: int, value: Any) -> None:
-    if value is not None:
-        slots[at] = value
-
-
-def _of_one_value(begin: Any, step: Step) -> Accumulator:
-    """The other aggregate is one value, put in like a record's."""
-    return Accumulator((begin,), step, lambda slots, at, then: step(slots, at, then[at]))
-
-
-# --- mean, variance
-
-
-def _mean(slots: list[Any], at: int, value: Any) -> None:
-    if value is not None:
-        slots[at] += value
-        slots[at + 1] += 1
-
-
-def _merge_mean(slots: list[Any], at: int, then: list[Any]) -> None:
-    slots[at] += then[at]
-    slots[at + 1] += then[at + 1]
-
-
-def _mean_result(slots: list[Any], at: int) -> Any:
-    return slots[at] / slots[at + 1] if slots[at + 1] else None
-
-
-def _deviate(slots: list[Any], at: int, value: Any) -> None:
-    """Welford's: number, mean, and the sum of squared distances from it."""
-    if value is not None:
-        slots[at] += 1
-        off = value - slots[at + 1]
-        slots[at + 1] += off / slots[at]
-        slots[at + 2] += off * (value - slots[at + 1])
-
-
-def _merge_deviation(slots: list[Any], at: int, then: list[Any]) -> None:
+def deviations_added(
+    number: int, mean: float, squares: float, other: int, other_mean: float, other_squares: float
+) -> tuple[int, float, float]:
     """Chan's."""
-    number, other = slots[at], then[at]
-    if not other:
-        return
-    off, total = then[at + 1] - slots[at + 1], number + other
-    slots[at] = total
-    slots[at + 1] += off * other / total
-    slots[at + 2] += then[at + 2] + off * off * number * other / total
-
-
-def _variance(slots: list[Any], at: int) -> float | None:
-    return slots[at + 2] / (slots[at] - 1) if slots[at] > 1 else None
-
-
-def _deviation(slots: list[Any], at: int) -> float | None:
-    return sqrt(slots[at + 2] / (slots[at] - 1)) if slots[at] > 1 else None
+    if not number or not other:
+        return (number, mean, squares) if number else (other, other_mean, other_squares)
+    off, total = other_mean - mean, number + other
+    return total, mean + off * other / total, squares + other_squares + off * off * number * other / total
 
 
 # --- collections
 
 
-def _collect(slots: list[Any], at: int, value: Any) -> None:
-    if value is not None:
-        slots[at] = [*slots[at], value]
+def without(values: list[Any], value: Any) -> list[Any]:
+    """The list without the first that is equal."""
+    at = values.index(value)
+    return [*values[:at], *values[at + 1 :]]
 
 
-def _merge_lists(slots: list[Any], at: int, then: list[Any]) -> None:
-    slots[at] = [*slots[at], *then[at]]
+def counted(counts: dict[str, int], value: Any) -> dict[str, int]:
+    """Values by their JSON, and how many there are of each."""
+    text = msgspec.json.encode(value).decode()
+    return {**counts, text: counts.get(text, 0) + 1}
 
 
-def _collect_new(slots: list[Any], at: int, value: Any) -> None:
-    if value is not None and value not in slots[at]:
-        slots[at] = [*slots[at], value]
+def uncounted(counts: dict[str, int], value: Any) -> dict[str, int]:
+    text = msgspec.json.encode(value).decode()
+    left = {**counts, text: counts.get(text, 0) - 1}
+    if left[text] <= 0:
+        del left[text]
+    return left
 
 
-def _merge_new(slots: list[Any], at: int, then: list[Any]) -> None:
-    for value in then[at]:
-        _collect_new(slots, at, value)
+def best(values: list[Any], value: Any, size: int) -> list[Any]:
+    if len(values) == size and not value > values[-1]:
+        return values
+    return largest([*values, value], size)
 
 
-def _distinguish(slots: list[Any], at: int, value: Any) -> None:
-    if value is not None and value not in slots[at]:
-        slots[at] = slots[at] | {value}
+def largest(values: list[Any], size: int) -> list[Any]:
+    return sorted(values, reverse=True)[:size]
 
 
-def _merge_sets(slots: list[Any], at: int, then: list[Any]) -> None:
-    slots[at] = slots[at] | then[at]
+def placed(counts: list[int], value: Any, bounds: tuple[float, ...], change: int) -> list[int]:
+    """Histogram counts with one more, or one less, where the value lies."""
+    counts = counts or [0] * (len(bounds) + 1)
+    at = bisect_right(bounds, value)
+    return [*counts[:at], counts[at] + change, *counts[at + 1 :]]
 
 
-def _top(size: int) -> Accumulator:
-    def largest(values: Sequence[Any]) -> list[Any]:
-        return sorted(values, reverse=True)[:size]
-
-    def step(slots: list[Any], at: int, value: Any) -> None:
-        if value is not None and (len(slots[at]) < size or value > slots[at][-1]):
-            slots[at] = largest([*slots[at], value])
-
-    def merge(slots: list[Any], at: int, then: list[Any]) -> None:
-        slots[at] = largest([*slots[at], *then[at]])
-
-    return Accumulator(([],), step, merge)
+def counts_added(counts: list[int], other: list[int]) -> list[int]:
+    return [one + more for one, more in zip(counts, other, strict=True)] if counts and other else counts or other
 
 
-def _histogram(bounds: tuple[float, ...]) -> Accumulator:
-    def step(slots: list[Any], at: int, value: Any) -> None:
-        if value is not None:
-            slots[at + bisect_right(bounds, value)] += 1
+# --- all of them
 
-    def merge(slots: list[Any], at: int, then: list[Any]) -> None:
-        for place in range(at, at + len(bounds) + 1):
-            slots[place] += then[place]
+ACCUMULATORS: Mapping[Kind, Accumulator] = {
+    "count": Accumulator((0,), "{0} += 1", "{0} += {o0}", subtract="{0} -= 1"),
+    "sum": Accumulator((0,), "{0} += {v}", "{0} += {o0}", subtract="{0} -= {v}"),
+    "mean": Accumulator(
+        (0, 0), "{0} += {v}; {1} += 1", "{0} += {o0}; {1} += {o1}", "{0} / {1} if {1} else None", "{0} -= {v}; {1} -= 1"
+    ),
+    "min": Accumulator(
+        (None,),
+        "if {0} is None or {v} < {0}: {0} = {v}",
+        "if {0} is None or ({o0} is not None and {o0} < {0}): {0} = {o0}",
+    ),
+    "max": Accumulator(
+        (None,),
+        "if {0} is None or {v} > {0}: {0} = {v}",
+        "if {0} is None or ({o0} is not None and {o0} > {0}): {0} = {o0}",
+    ),
+    "first": Accumulator((None,), "if {0} is None: {0} = {v}", "if {0} is None: {0} = {o0}"),
+    "last": Accumulator((None,), "{0} = {v}", "if {o0} is not None: {0} = {o0}"),
+    "earliest": Accumulator(
+        (None, -1),
+        "if {0} is None or {t} < {1}: {0}, {1} = {v}, {t}",
+        "if {0} is None or ({o0} is not None and {o1} < {1}): {0}, {1} = {o0}, {o1}",
+    ),
+    "latest": Accumulator(
+        (None, -1),
+        "if {t} >= {1}: {0}, {1} = {v}, {t}",
+        "if {o1} >= {1}: {0}, {1} = {o0}, {o1}",
+    ),
+    "variance": Accumulator(
+        (0, 0.0, 0.0),
+        "{0}, {1}, {2} = deviate({0}, {1}, {2}, {v})",
+        "{0}, {1}, {2} = deviations_added({0}, {1}, {2}, {o0}, {o1}, {o2})",
+        "{2} / ({0} - 1) if {0} > 1 else None",
+        "{0}, {1}, {2} = undeviate({0}, {1}, {2}, {v})",
+    ),
+    "std": Accumulator(
+        (0, 0.0, 0.0),
+        "{0}, {1}, {2} = deviate({0}, {1}, {2}, {v})",
+        "{0}, {1}, {2} = deviations_added({0}, {1}, {2}, {o0}, {o1}, {o2})",
+        "sqrt({2} / ({0} - 1)) if {0} > 1 else None",
+        "{0}, {1}, {2} = undeviate({0}, {1}, {2}, {v})",
+    ),
+    "collect_list": Accumulator(([],), "{0} = [*{0}, {v}]", "{0} = [*{0}, *{o0}]", subtract="{0} = without({0}, {v})"),
+    "collect_set": Accumulator(
+        ([],),
+        "if {v} not in {0}: {0} = [*{0}, {v}]",
+        "{0} = [*{0}, *[each for each in {o0} if each not in {0}]]",
+    ),
+    "count_distinct": Accumulator(
+        (frozenset(),), "if {v} not in {0}: {0} = {0}.union(({v},))", "{0} = {0} | {o0}", "len({0})"
+    ),
+    "approx_count_distinct": Accumulator(
+        (frozenset(),), "{0} = noted({0}, {v}, {s})", "{0} = united({0}, {o0}, {s})", "estimated({0}, {s})"
+    ),
+    "top": Accumulator(([],), "{0} = best({0}, {v}, {s})", "{0} = largest([*{0}, *{o0}], {s})"),
+    "histogram": Accumulator(
+        ([],),
+        "{0} = placed({0}, {v}, {s}, 1)",
+        "{0} = counts_added({0}, {o0})",
+        "list({0}) or [0] * (len({s}) + 1)",
+        "{0} = placed({0}, {v}, {s}, -1)",
+    ),
+    "quantile": Accumulator(
+        (EMPTY_SKETCH,),
+        "{0} = sketched({0}, {v}, {s})",
+        "{0} = sketches_added({0}, {o0})",
+        "quantiles_of({0}, {s})[0]",
+        "{0} = unsketched({0}, {v}, {s})",
+    ),
+    "quantiles": Accumulator(
+        (EMPTY_SKETCH,),
+        "{0} = sketched({0}, {v}, {s})",
+        "{0} = sketches_added({0}, {o0})",
+        "quantiles_of({0}, {s})",
+        "{0} = unsketched({0}, {v}, {s})",
+    ),
+}
 
-    return Accumulator((0,) * (len(bounds) + 1), step, merge, lambda slots, at: list(slots[at : at + len(bounds) + 1]))
+# In grouped tables a value may have to be taken out again: each is kept with how many there are of it.
+BALANCED: Mapping[Kind, Accumulator] = {
+    **{kind: each for kind, each in ACCUMULATORS.items() if each.subtract is not None},
+    "count_distinct": Accumulator(
+        ({},),
+        "{0} = counted({0}, {v})",
+        "{0} = {o0}",  # tables have no sessions that merge
+        "len({0})",
+        "{0} = uncounted({0}, {v})",
+    ),
+}
 
-
-ACCUMULATORS: dict[Kind, Accumulator] = {
-    "count": _of_one_value(0, _sum),  # without a field: one more for each record
-    "sum": _of_one_value(0, _sum),
-    "mean": Accumulator((0, 0), _mean, _merge_mean, _mean_result),
-    "min": _of_one_value(None, _min),
-    "max": _of_one_value(None, _max),
-    "first": _of_one_value(None, _first),
-    "last": _of_one_value(None, _last),
-    "variance": Accumulator((0, 0.0, 0.0), _deviate, _merge_deviation, _variance),
-    "std": Accumulator((0, 0.0, 0.0), _deviate, _merge_deviation, _deviation),
-    "collect_list": Accumulator(([],), _collect, _merge_lists),
-    "collect_set": Accumulator(([],), _collect_new, _merge_new),
-    "count_distinct": Accumulator((frozenset(),), _distinguish, _merge_sets, lambda slots, at: len(slots[at])),
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    each.__name__: each
+    for each in (
+        best,
+        counted,
+        counts_added,
+        deviate,
+        deviations_added,
+        estimated,
+        largest,
+        noted,
+        placed,
+        quantiles_of,
+        sketched,
+        sketches_added,
+        sqrt,
+        uncounted,
+        undeviate,
+        united,
+        unsketched,
+        without,
+    )
 }

@@ -17,6 +17,17 @@ from millstream.state import KeyValueRows, VersionedRows
 
 
 def aggregate(node: Aggregate, downstream: Downstream, parts: Parts) -> NodeFunction:
+    function = _by_windows(node, downstream, parts)
+    if not fold_for(node.aggregation).timed:
+        return function
+
+    def timed(key: Any, value: Any, timestamp: int) -> None:
+        function(key, None if value is None else (value, timestamp), timestamp)
+
+    return timed
+
+
+def _by_windows(node: Aggregate, downstream: Downstream, parts: Parts) -> NodeFunction:
     match node.windows:
         case TimeWindows() | UnlimitedWindows() as windows:
             return windowed_aggregate(node, windows, downstream, parts)

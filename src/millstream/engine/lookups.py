@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from millstream.engine.folds import fold_for
+from millstream.engine.folds import result_of
 from millstream.engine.stores import Rows
 from millstream.plan.cogroup import CogroupMerge
-from millstream.plan.nodes import Aggregate, Node, TableNode
+from millstream.plan.nodes import Node, TableNode
 from millstream.plan.suppress import Suppress
 from millstream.plan.tables import TableFilter, TableMapValues, TableMerge
 from millstream.state import KeyValueRows, SessionRows, SuppressRows, VersionedRows, WindowRows
@@ -51,7 +51,7 @@ def is_versioned(name: str, nodes: Mapping[str, Node], stores: Mapping[str, Rows
 
 
 def _stored(node: TableNode, rows: Rows) -> Lookup:
-    result = fold_for(node.aggregation).result if isinstance(node, Aggregate) else None
+    result = result_of(node)
     get = _getter(rows)
 
     def found(key: Any, *at: int) -> tuple[Any, int] | None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from millstream.engine.accumulators import Merge, accumulator_for
+from millstream.engine.accumulators import ACCUMULATORS
 from millstream.engine.folds import fold_for
+from millstream.engine.generated import declared_functions
 from millstream.plan.aggregation import Aggregation, Counted, Declared, Folded, Reduced
 
 
@@ -38,25 +39,8 @@ def merging_for(aggregation: Aggregation) -> Merging:
         case Folded(merger=merger):
             return Merging(fold.empty, fold.then, merger or _no_merger)
         case Declared():
-            return Merging(fold.empty, fold.then, _declared(aggregation), fold.result)
+            return Merging(fold.empty, fold.then, declared_functions(aggregation, ACCUMULATORS).merge, fold.result)
 
 
 def _no_merger(_key: Any, _first: Any, _then: Any) -> Any:
     raise AssertionError("only sessions merge, and theirs have a merger")
-
-
-def _declared(plan: Declared) -> Callable[[Any, list[Any], list[Any]], list[Any]]:
-    steps: list[tuple[Merge, int]] = []
-    width = 0
-    for column in plan.columns:
-        accumulator = accumulator_for(column)
-        steps.append((accumulator.merge, width))
-        width += len(accumulator.begin)
-
-    def merge(_key: Any, first: list[Any], then: list[Any]) -> list[Any]:
-        merged = list(first)
-        for step, at in steps:
-            step(merged, at, then)
-        return merged
-
-    return merge

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from millstream.engine.emission import emitter
+from millstream.engine.folds import balanced_functions, result_of
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.errors import ProcessingError
+from millstream.plan.aggregation import Balanced, Declared
 from millstream.plan.tables import TableAggregate, TableSelect
 from millstream.serde import Change
 from millstream.state import KeyValueRows
@@ -43,11 +45,20 @@ def table_select(node: TableSelect, downstream: Downstream, parts: Parts) -> Nod
     return call
 
 
+def _balance(aggregation: Balanced | Declared) -> Balanced:
+    if isinstance(aggregation, Balanced):
+        return aggregation
+    made = balanced_functions(aggregation)
+    assert made.take is not None, "the DSL refuses what cannot be taken out"
+    return Balanced(lambda: made.begin, made.put, made.take)
+
+
 def table_aggregate(node: TableAggregate, downstream: Downstream, parts: Parts) -> NodeFunction:
     """Rules K12 and K13."""
     rows: KeyValueRows = parts.rows(str(node.store))
-    emit = emitter(node.emit, downstream, parts, sends_old=node.sends_old)
-    initialize, add, subtract = node.initializer, node.add, node.subtract
+    emit = emitter(node.emit, downstream, parts, result_of(node), sends_old=node.sends_old)
+    balance = _balance(node.aggregation)
+    initialize, add, subtract = balance.initializer, balance.add, balance.subtract
     failed = parts.failures.processing
 
     def balanced(key: Any, change: Change, aggregate: Any) -> Any:

@@ -16,21 +16,35 @@ Kind: TypeAlias = Literal[
     "max",
     "first",
     "last",
+    "earliest",
+    "latest",
     "variance",
     "std",
     "collect_list",
     "collect_set",
     "count_distinct",
+    "approx_count_distinct",
     "top",
     "histogram",
+    "quantile",
+    "quantiles",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class QuantileSetting:
+    """Which quantiles, from 0 to 1, and how far one may be from the true one, as a fraction of it."""
+
+    quantiles: tuple[float, ...]
+    accuracy: float
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """One declared aggregate: its name in the result, its kind, and the field it reads (None: a count).
 
-    `setting` is the number of values of "top", and the bounds of "histogram".
+    `setting` is the number of values of "top", the bounds of "histogram", the precision of "approx_count_distinct", and
+    which quantiles.
     """
 
     name: str
@@ -55,6 +69,18 @@ class Folded:
     initializer: Callable[[], Any]
     aggregator: Callable[[Any, Any, Any], Any]
     merger: Callable[[Any, Any, Any], Any] | None = None  # of (key, aggregate, next aggregate), for sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Balanced:
+    """A grouped table's own form: functions of (key, value, aggregate) that put a value in and take one out.
+
+    Without an initializer the first value is the aggregate.
+    """
+
+    initializer: Callable[[], Any] | None
+    add: Callable[[Any, Any, Any], Any]
+    subtract: Callable[[Any, Any, Any], Any]
 
 
 @dataclass(frozen=True, slots=True)

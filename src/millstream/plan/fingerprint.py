@@ -6,6 +6,7 @@ import hashlib
 
 from millstream.plan.aggregation import Declared
 from millstream.plan.nodes import Aggregate, Node, Sink, Source
+from millstream.plan.tables import TableAggregate
 from millstream.plan.topology import SubTopology, Topology
 
 
@@ -35,6 +36,8 @@ def _detail(node: Node) -> str:
             return f"{topics} {key.name} {value.name}"
         case Aggregate(aggregation=Declared(columns=columns), store=store, windows=windows):
             return f"{store} {windows} {[(column.name, column.kind, column.setting) for column in columns]}"
+        case TableAggregate(aggregation=Declared(columns=columns), store=store):
+            return f"{store} {[(column.name, column.kind, column.setting) for column in columns]}"
         case Aggregate(aggregation=aggregation, store=store, windows=windows):
             return f"{store} {windows} {type(aggregation).__name__}"
         case _:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from millstream.plan.aggregation import Balanced, Declared
 from millstream.plan.function import UserFunction
 from millstream.plan.nodes import Node, TableNode
 
@@ -36,14 +36,9 @@ class TableSelect(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableAggregate(TableNode):
-    """An aggregate of a grouped table: the old value is taken out, then the new one put in (rules K12, K13).
+    """An aggregate of a grouped table: the old value is taken out, then the new one put in (rules K12, K13)."""
 
-    `add` and `subtract` take (key, value, aggregate). Without an initializer the first value is the aggregate.
-    """
-
-    initializer: Callable[[], Any] | None
-    add: Callable[[Any, Any, Any], Any]
-    subtract: Callable[[Any, Any, Any], Any]
+    aggregation: Balanced | Declared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
