@@ -7,7 +7,19 @@ from types import MappingProxyType
 from typing import Any
 
 from millstream.broker.broker import Broker, Call, Reply
-from millstream.broker.handlers import cluster, commits, configs, fetch, groups, offsets, produce, topics, transactions
+from millstream.broker.handlers import (
+    admin,
+    cluster,
+    commits,
+    configs,
+    fetch,
+    groups,
+    offsets,
+    produce,
+    producers,
+    topics,
+    transactions,
+)
 from millstream.broker.protocol import apis
 
 HANDLERS: Mapping[int, Callable[[Broker, Call, Any, Reply], None]] = MappingProxyType(
@@ -37,10 +49,19 @@ HANDLERS: Mapping[int, Callable[[Broker, Call, Any, Reply], None]] = MappingProx
         apis.TXN_OFFSET_COMMIT: transactions.txn_offset_commit,
         apis.DESCRIBE_CONFIGS: configs.describe_configs,
         apis.ALTER_CONFIGS: configs.alter_configs,
+        apis.DESCRIBE_LOG_DIRS: admin.describe_log_dirs,
         apis.CREATE_PARTITIONS: topics.create_partitions,
         apis.DELETE_GROUPS: groups.delete_groups,
+        apis.ELECT_LEADERS: admin.elect_leaders,
         apis.INCREMENTAL_ALTER_CONFIGS: configs.incremental_alter_configs,
+        apis.ALTER_PARTITION_REASSIGNMENTS: admin.alter_partition_reassignments,
+        apis.LIST_PARTITION_REASSIGNMENTS: admin.list_partition_reassignments,
         apis.OFFSET_DELETE: commits.offset_delete,
         apis.DESCRIBE_CLUSTER: cluster.describe_cluster,
+        apis.DESCRIBE_PRODUCERS: producers.describe_producers,
+        apis.DESCRIBE_TRANSACTIONS: producers.describe_transactions,
+        apis.LIST_TRANSACTIONS: producers.list_transactions,
+        apis.LIST_CONFIG_RESOURCES: configs.list_config_resources,
+        apis.DESCRIBE_TOPIC_PARTITIONS: cluster.describe_topic_partitions,
     }
 )

@@ -40,7 +40,7 @@ class Partitions:
 
     def __init__(self, catalogue: Catalogue, folder: Path | None) -> None:
         self._catalogue = catalogue
-        self._folder = folder
+        self.folder = folder
         self._open: dict[tuple[str, int], Partition] = {}
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ class Partitions:
             partition.log.close()
 
     def _home(self, name: TopicPartition) -> Folder:
-        return MemoryFolder() if self._folder is None else FileFolder(self._folder / str(name))
+        return MemoryFolder() if self.folder is None else FileFolder(self.folder / str(name))
 
     def _remove_orphans(self, folder: Path) -> None:
         owned = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from kio.schema.errors import ErrorCode
@@ -17,6 +18,9 @@ from tests.broker.core import Core, frame, nested, request_type
 
 ALL = [(api.key, version) for api in APIS.values() for version in range(api.min_version, api.max_version + 1)]
 SECOND = timedelta(seconds=1)
+
+TOPIC_ID = UUID(int=2)
+"""Ids are given in order: the cluster has the first, the topic `t` the second."""
 
 FILLED: dict[str, Any] = {
     "topic": "t",
@@ -36,6 +40,10 @@ FILLED: dict[str, Any] = {
     "records": batch(),
     "max_bytes": 1000,
     "partition_max_bytes": 1000,
+    "topic_id": TOPIC_ID,
+    "endpoint_type": 1,
+    "resource_types": (2,),
+    "transactional_ids": ("x",),
     "acks": -1,
     "resource_type": 2,
     "resource_name": "t",
@@ -55,7 +63,9 @@ def filled(schema: Any) -> Any:
     """A request with one of everything in it."""
     values = {}
     for name, inner, missing in _fields(schema):
-        if inner is not None and name not in {"assignments"}:
+        if name == "cursor":
+            values[name] = inner(topic_name="t", partition_index=1)
+        elif inner is not None and name not in {"assignments"}:
             values[name] = (filled(inner),) if missing is None or isinstance(missing, tuple) else filled(inner)
         else:
             values[name] = FILLED.get(name, missing)
@@ -63,6 +73,8 @@ def filled(schema: Any) -> Any:
         values["transactional_id"] = "x"
     if schema.__name__ in {"AlterableConfig", "CreatableTopicConfig"}:
         values.update(name="retention.ms", value="5")
+    if schema.__name__ == "DeleteTopicState":
+        values["name"] = None
     if schema.__name__ == "CreatableTopic":
         values["name"] = "new"
     return schema(**values)
@@ -82,7 +94,7 @@ def test_answers_in_the_schema_of_the_version(core: Core, key: int, version: int
     assert waiting.answer is not None
 
 
-@pytest.mark.parametrize("version", range(3, 12))
+@pytest.mark.parametrize("version", range(3, 14))
 def test_produce_tells_the_offset(core: Core, version: int) -> None:
     core.ask(apis.PRODUCE, version, filled(request_type(apis.PRODUCE, version)))
     answer = core.ask(apis.PRODUCE, version, filled(request_type(apis.PRODUCE, version)))
@@ -90,7 +102,7 @@ def test_produce_tells_the_offset(core: Core, version: int) -> None:
     assert (partition.index, partition.error_code, partition.base_offset) == (0, ErrorCode.none, 1)
 
 
-@pytest.mark.parametrize("version", range(4, 13))
+@pytest.mark.parametrize("version", range(4, 19))
 def test_fetch_gives_the_batches(core: Core, version: int) -> None:
     core.ask(apis.PRODUCE, 9, filled(request_type(apis.PRODUCE, 9)))
     answer = core.ask(apis.FETCH, version, filled(request_type(apis.FETCH, version)))
@@ -101,14 +113,14 @@ def test_fetch_gives_the_batches(core: Core, version: int) -> None:
     assert stored[16:] == batch()[16:]
 
 
-@pytest.mark.parametrize(("version", "everything"), [(0, True), (1, False), (11, False)])
+@pytest.mark.parametrize(("version", "everything"), [(0, True), (1, False), (11, False), (13, False)])
 def test_an_empty_list_of_topics_means_all_only_in_metadata_0(core: Core, version: int, everything: bool) -> None:
     answer = core.ask(apis.METADATA, version, request_type(apis.METADATA, version)(topics=(), **_flags(version)))
     assert [topic.name for topic in answer.topics] == (["t"] if everything else [])
     assert [(node.host, node.port) for node in answer.brokers] == [("127.0.0.1", 9092)]
 
 
-@pytest.mark.parametrize("version", [1, 4, 8, 11])
+@pytest.mark.parametrize("version", [1, 4, 8, 11, 13])
 def test_null_topics_are_all(core: Core, version: int) -> None:
     answer = core.ask(apis.METADATA, version, request_type(apis.METADATA, version)(topics=None, **_flags(version)))
     assert [(topic.name, len(topic.partitions)) for topic in answer.topics] == [("t", 2)]
@@ -128,8 +140,8 @@ def test_unknown_api_versions_version_is_answered_in_version_0(core: Core) -> No
 def test_produce_is_advertised_from_0() -> None:
     answer = Core().ask(apis.API_VERSIONS, 3, filled(request_type(apis.API_VERSIONS, 3)))
     ranges = {api.api_key: (api.min_version, api.max_version) for api in answer.api_keys}
-    assert ranges[apis.PRODUCE] == (0, 11)
-    assert ranges[apis.FETCH] == (4, 12)
+    assert ranges[apis.PRODUCE] == (0, 13)
+    assert ranges[apis.FETCH] == (4, 18)
     assert ranges[apis.END_TXN] == (0, 3)
 
 

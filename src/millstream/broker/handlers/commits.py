@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from kio.schema.errors import ErrorCode
-from kio.schema.offset_commit.v8.request import OffsetCommitRequest
+from kio.schema.offset_commit.v9.request import OffsetCommitRequest
 from kio.schema.offset_delete.v0.request import OffsetDeleteRequest
-from kio.schema.offset_fetch.v8.request import OffsetFetchRequest, OffsetFetchRequestGroup
+from kio.schema.offset_fetch.v9.request import OffsetFetchRequest, OffsetFetchRequestGroup
 
 from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.groups.offsets import CommittedOffset
 from millstream.broker.groups.subscription import CONSUMER, subscribed_topics
+from millstream.broker.handlers.topic_ids import Named, named_topic
 from millstream.broker.protocol.answers.groups import (
     FetchedOffset,
     FetchedOffsets,
@@ -24,6 +26,7 @@ from millstream.broker.protocol.answers.groups import (
     PartitionResult,
     TopicPartitionResults,
 )
+from millstream.broker.protocol.apis import OFFSET_COMMIT, OFFSET_FETCH
 from millstream.model import TopicPartition
 
 _LONGEST_METADATA = 4096
@@ -41,32 +44,35 @@ def offset_commit(broker: Broker, call: Call, message: OffsetCommitRequest, repl
     )
     if not message.group_id:
         problem = ErrorCode.invalid_group_id
-    offsets, results = checked_offsets(broker, message.topics, problem, call.wall_ms)
+    topics = [(named_topic(broker, call, OFFSET_COMMIT, topic), topic) for topic in message.topics]
+    offsets, results = checked_offsets(broker, topics, problem, call.wall_ms)
     if offsets and not _stored(broker, message.group_id, offsets):
         results = with_error(results, ErrorCode.kafka_storage_error)
     reply(results)
 
 
 def checked_offsets(
-    broker: Broker, topics: Iterable[Any], problem: ErrorCode | None, now_ms: int
+    broker: Broker, topics: Iterable[tuple[Named, Any]], problem: ErrorCode | None, now_ms: int
 ) -> tuple[dict[TopicPartition, CommittedOffset], OffsetResults]:
     """The offsets of a commit that can be taken, and the answer if they are; `problem` is one of all of them."""
     offsets: dict[TopicPartition, CommittedOffset] = {}
     answers = []
-    for topic in topics:
+    for (name, topic_id), topic in topics:
         results = []
         for each in topic.partitions:
             error = problem or ErrorCode.none
-            if problem is None and broker.partitions.get(topic.name, each.partition_index) is None:
+            if problem is None and name is None:
+                error = ErrorCode.unknown_topic_id
+            elif problem is None and broker.partitions.get(name or "", each.partition_index) is None:
                 error = ErrorCode.unknown_topic_or_partition
             elif problem is None and len(each.committed_metadata or "") > _LONGEST_METADATA:
                 error = ErrorCode.offset_metadata_too_large
             elif problem is None:
-                offsets[TopicPartition(topic.name, each.partition_index)] = CommittedOffset(
+                offsets[TopicPartition(name or "", each.partition_index)] = CommittedOffset(
                     each.committed_offset, each.committed_leader_epoch, each.committed_metadata or "", now_ms
                 )
             results.append(PartitionResult(each.partition_index, error))
-        answers.append(TopicPartitionResults(topic.name, tuple(results)))
+        answers.append(TopicPartitionResults(name, tuple(results), topic_id))
     return offsets, OffsetResults(tuple(answers))
 
 
@@ -77,7 +83,7 @@ def with_error(results: OffsetResults, error: ErrorCode) -> OffsetResults:
         answers = (
             replace(each, error_code=error) if each.error_code is ErrorCode.none else each for each in topic.partitions
         )
-        topics.append(TopicPartitionResults(topic.name, tuple(answers)))
+        topics.append(replace(topic, partitions=tuple(answers)))
     return OffsetResults(tuple(topics))
 
 
@@ -93,34 +99,44 @@ def _stored(broker: Broker, group_id: str, offsets: Mapping[TopicPartition, Comm
 
 def offset_fetch(broker: Broker, call: Call, message: OffsetFetchRequest, reply: Reply) -> None:
     """With `require_stable`, offsets that a transaction may still change are told to be unstable (KIP-447)."""
-    stable = message.require_stable
-    reply(FetchedOffsets(tuple(_fetched(broker, group, require_stable=stable) for group in message.groups)))
+    reply(FetchedOffsets(tuple(_fetched(broker, call, group, message.require_stable) for group in message.groups)))
 
 
-def _fetched(broker: Broker, asked: OffsetFetchRequestGroup, *, require_stable: bool) -> FetchedOffsetsGroup:
+def _fetched(broker: Broker, call: Call, asked: OffsetFetchRequestGroup, require_stable: bool) -> FetchedOffsetsGroup:
     """Null topics are all that the group has committed; partitions without a commit have offset -1."""
-    unstable = broker.transactions.unstable(asked.group_id) if require_stable else frozenset()
-    committed = broker.coordinator.offsets.of_group(asked.group_id)
-    wanted: dict[str, list[int]] = {}
+    group_id = asked.group_id
+    committed = broker.coordinator.offsets.of_group(group_id)
+    unstable = broker.transactions.unstable(group_id) if require_stable else frozenset()
+    wanted: list[tuple[Named, Iterable[int]]] = []
     if asked.topics is None:
-        for partition in sorted({*committed, *unstable}):
-            wanted.setdefault(partition.topic, []).append(partition.partition)
+        for name, partitions in groupby(sorted({*committed, *unstable}), lambda partition: partition.topic):
+            topic = broker.catalogue.get(name)
+            topic_id = None if topic is None else topic.topic_id
+            wanted.append((Named(name, topic_id), [partition.partition for partition in partitions]))
     else:
-        for topic in asked.topics:
-            wanted.setdefault(topic.name, []).extend(topic.partition_indexes)
+        wanted += [(named_topic(broker, call, OFFSET_FETCH, each), each.partition_indexes) for each in asked.topics]
     topics = []
-    for name, indexes in wanted.items():
-        found = []
-        for index in indexes:
-            known = committed.get(TopicPartition(name, index))
-            if TopicPartition(name, index) in unstable:
-                found.append(FetchedOffset(index, error_code=ErrorCode.unstable_offset_commit))
-            elif known is None:
-                found.append(FetchedOffset(index))
-            else:
-                found.append(FetchedOffset(index, known.offset, known.leader_epoch, known.metadata))
-        topics.append(FetchedOffsetsTopic(name, tuple(found)))
-    return FetchedOffsetsGroup(asked.group_id, tuple(topics))
+    for (name, topic_id), indexes in wanted:
+        found = tuple(_offset(committed, unstable, name, index) for index in indexes)
+        topics.append(FetchedOffsetsTopic(name, found, topic_id))
+    return FetchedOffsetsGroup(group_id, tuple(topics))
+
+
+def _offset(
+    committed: Mapping[TopicPartition, CommittedOffset],
+    unstable: frozenset[TopicPartition],
+    name: str | None,
+    index: int,
+) -> FetchedOffset:
+    if name is None:
+        return FetchedOffset(index, error_code=ErrorCode.unknown_topic_id)
+    partition = TopicPartition(name, index)
+    if partition in unstable:
+        return FetchedOffset(index, error_code=ErrorCode.unstable_offset_commit)
+    known = committed.get(partition)
+    if known is None:
+        return FetchedOffset(index)
+    return FetchedOffset(index, known.offset, known.leader_epoch, known.metadata)
 
 
 def offset_delete(broker: Broker, call: Call, message: OffsetDeleteRequest, reply: Reply) -> None:

@@ -8,12 +8,15 @@ from kio.schema.alter_configs.v2.request import AlterConfigsRequest
 from kio.schema.describe_configs.v4.request import DescribeConfigsRequest, DescribeConfigsResource
 from kio.schema.errors import ErrorCode
 from kio.schema.incremental_alter_configs.v1.request import IncrementalAlterConfigsRequest
+from kio.schema.list_config_resources.v1.request import ListConfigResourcesRequest
 
 from millstream.broker.broker import NODE_ID, Broker, Call, Reply
 from millstream.broker.groups.coordinator import MAX_SESSION_TIMEOUT_MS, MIN_SESSION_TIMEOUT_MS
 from millstream.broker.protocol.answers.topics import (
     AlteredConfigs,
     AlteredResource,
+    ConfigResource,
+    ConfigResources,
     ConfigSynonym,
     DescribedConfig,
     DescribedConfigs,
@@ -23,6 +26,8 @@ from millstream.broker.topics.catalogue import Topic, TopicError
 from millstream.broker.topics.configs import BOOLEAN, INT, LIST, TOPIC_CONFIGS, config_problem
 
 TOPIC, BROKER = 2, 4
+_RESOURCE_TYPES = frozenset({TOPIC, BROKER, 8, 16, 32})
+"""Those that Kafka has: besides, loggers, subscriptions to metrics, and groups."""
 SET, DELETE, APPEND, SUBTRACT = 0, 1, 2, 3
 _SET_ON_TOPIC, _STATIC, _DEFAULT = 1, 4, 5
 
@@ -83,6 +88,19 @@ def _topic_config(topic: Topic, key: str, *, synonyms: bool, docs: bool) -> Desc
         tuple(known) if synonyms else (),
         config.doc if docs else None,
     )
+
+
+def list_config_resources(broker: Broker, call: Call, message: ListConfigResourcesRequest, reply: Reply) -> None:
+    """Version 0 asks for subscriptions to clients' metrics, of which there are none; later ones name the types."""
+    asked: set[int] = {*message.resource_types} or {TOPIC, BROKER}
+    if call.version == 0:
+        asked = set()
+    if not asked <= _RESOURCE_TYPES:
+        reply(ConfigResources((), ErrorCode.unsupported_version))
+        return
+    topics = [ConfigResource(topic.name, TOPIC) for topic in broker.catalogue.topics() if TOPIC in asked]
+    brokers = [ConfigResource(str(NODE_ID), BROKER)] if BROKER in asked else []
+    reply(ConfigResources((*topics, *brokers)))
 
 
 def alter_configs(broker: Broker, call: Call, message: AlterConfigsRequest, reply: Reply) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
+from collections.abc import Callable
 from typing import NamedTuple
 
 from kio.schema.errors import ErrorCode
-from kio.schema.fetch.v12.request import FetchPartition, FetchRequest
+from kio.schema.fetch.v15.request import FetchPartition, FetchRequest
 
 from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.handlers.durations import milliseconds
+from millstream.broker.handlers.topic_ids import named_topic
 from millstream.broker.log.batch import end_of_batches
 from millstream.broker.log.partition import PartitionLog
 from millstream.broker.partitions import DELETED, Partition
 from millstream.broker.protocol.answers.data import Fetched, FetchedPartition, FetchedTopic
+from millstream.broker.protocol.apis import FETCH
 from millstream.broker.timers import Timer
 
 _log = logging.getLogger(__name__)
@@ -27,12 +31,13 @@ def fetch(broker: Broker, call: Call, message: FetchRequest, reply: Reply) -> No
     if message.session_id:
         reply(Fetched((), ErrorCode.fetch_session_id_not_found))
         return
-    found = read_partitions(broker, message)
+    read = functools.partial(read_partitions, broker, call, message)
+    found = read()
     wait_ms = milliseconds(message.max_wait)
     if found.failed or found.size >= message.min_bytes or wait_ms <= 0 or not found.watched:
         reply(found.answer)
         return
-    waiting = WaitingFetch(broker, message, reply, found)
+    waiting = WaitingFetch(broker, message, read, reply, found)
     waiting.wait_until(call.now_ms + wait_ms)
     call.on_gone(waiting.drop)
 
@@ -52,9 +57,12 @@ class Found:
 class WaitingFetch:
     """A fetch that waits for `min_bytes`, for an error, or for its time to be over."""
 
-    def __init__(self, broker: Broker, message: FetchRequest, reply: Reply, found: Found) -> None:
-        self._broker = broker
-        self._message = message
+    def __init__(
+        self, broker: Broker, message: FetchRequest, read: Callable[[], Found], reply: Reply, found: Found
+    ) -> None:
+        self._timers = broker.timers
+        self._min_bytes = message.min_bytes
+        self._read = read
         self._reply = reply
         self._size = found.size
         self._watched = found.watched
@@ -66,7 +74,7 @@ class WaitingFetch:
     def wait_until(self, deadline_ms: float) -> None:
         for partition in self._watched:
             partition.watchers[self._key] = self._appended
-        self._timer = self._broker.timers.at(deadline_ms, lambda now_ms: self._answer())
+        self._timer = self._timers.at(deadline_ms, lambda now_ms: self._answer())
 
     def _stable_total(self) -> int:
         return sum(partition.log.stable_offset for partition in self._watched) if self._committed_only else 0
@@ -78,10 +86,10 @@ class WaitingFetch:
             if stable == self._stable:
                 return
             self._stable = stable
-            self._size = read_partitions(self._broker, self._message).size
+            self._size = self._read().size
         else:
             self._size += size
-        if self._size >= self._message.min_bytes:
+        if self._size >= self._min_bytes:
             self._answer()
 
     def drop(self) -> None:
@@ -93,10 +101,10 @@ class WaitingFetch:
 
     def _answer(self) -> None:
         self.drop()
-        self._reply(read_partitions(self._broker, self._message).answer)
+        self._reply(self._read().answer)
 
 
-def read_partitions(broker: Broker, message: FetchRequest) -> Found:
+def read_partitions(broker: Broker, call: Call, message: FetchRequest) -> Found:
     """Read each partition in the order asked, within the request's and the partition's byte limits.
 
     The first batch that is found is given even if it is larger than the limits, so that a consumer always gets on.
@@ -108,11 +116,13 @@ def read_partitions(broker: Broker, message: FetchRequest) -> Found:
     watched: list[Partition] = []
     topics = []
     for topic in message.topics:
+        named = named_topic(broker, call, FETCH, topic)
         results = []
         for each in topic.partitions:
-            partition = broker.partitions.get(topic.topic, each.partition)
+            partition = None if named.name is None else broker.partitions.get(named.name, each.partition)
             if partition is None:
-                result = FetchedPartition(each.partition, ErrorCode.unknown_topic_or_partition)
+                unknown = ErrorCode.unknown_topic_id if named.name is None else ErrorCode.unknown_topic_or_partition
+                result = FetchedPartition(each.partition, unknown)
             else:
                 watched.append(partition)
                 result = _read(partition, each, Terms(budget, first=size == 0, committed_only=committed_only))
@@ -120,7 +130,7 @@ def read_partitions(broker: Broker, message: FetchRequest) -> Found:
             budget -= len(result.records)
             size += len(result.records)
             results.append(result)
-        topics.append(FetchedTopic(topic.topic, tuple(results)))
+        topics.append(FetchedTopic(named.name, tuple(results), named.topic_id))
     return Found(Fetched(tuple(topics)), size, failed=failed, watched=watched)
 
 

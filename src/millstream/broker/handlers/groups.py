@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from kio.schema.delete_groups.v2.request import DeleteGroupsRequest
-from kio.schema.describe_groups.v5.request import DescribeGroupsRequest
+from kio.schema.describe_groups.v6.request import DescribeGroupsRequest
 from kio.schema.errors import ErrorCode
 from kio.schema.heartbeat.v4.request import HeartbeatRequest
 from kio.schema.join_group.v9.request import JoinGroupRequest
 from kio.schema.leave_group.v5.request import LeaveGroupRequest
-from kio.schema.list_groups.v4.request import ListGroupsRequest
+from kio.schema.list_groups.v5.request import ListGroupsRequest
 from kio.schema.sync_group.v5.request import SyncGroupRequest
 
 from millstream.broker.broker import Broker, Call, Reply
@@ -30,6 +30,7 @@ from millstream.broker.protocol.answers.groups import (
 _ID_REQUIRED_FROM = 4
 _SKIP_ASSIGNMENT_FROM = 9
 _MEMBER_ERRORS_FROM = 3
+_NOT_FOUND_FROM = 6
 
 
 def join_group(broker: Broker, call: Call, message: JoinGroupRequest, reply: Reply) -> None:
@@ -82,10 +83,15 @@ def leave_group(broker: Broker, call: Call, message: LeaveGroupRequest, reply: R
 
 
 def describe_groups(broker: Broker, call: Call, message: DescribeGroupsRequest, reply: Reply) -> None:
-    reply(DescribedGroups(tuple(_described(name, broker.coordinator.get(name)) for name in message.groups)))
+    described = tuple(_described(name, broker.coordinator.get(name), call.version) for name in message.groups)
+    reply(DescribedGroups(described))
 
 
-def _described(group_id: str, group: Group | None) -> DescribedGroup:
+def _described(group_id: str, group: Group | None, version: int) -> DescribedGroup:
+    """A group that is not known is told so from version 6 on; before, that it is dead."""
+    if group is None and version >= _NOT_FOUND_FROM:
+        text = f"Group {group_id} not found."
+        return DescribedGroup(group_id, ErrorCode.group_id_not_found, "Dead", error_message=text)
     if group is None:
         return DescribedGroup(group_id, group_state="Dead")
     members = tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kio.schema.delete_records.v2.request import DeleteRecordsRequest
 from kio.schema.errors import ErrorCode
-from kio.schema.list_offsets.v7.request import ListOffsetsPartition, ListOffsetsRequest
+from kio.schema.list_offsets.v11.request import ListOffsetsPartition, ListOffsetsRequest
 from kio.schema.offset_for_leader_epoch.v4.request import OffsetForLeaderEpochRequest, OffsetForLeaderPartition
 
 from millstream.broker.broker import Broker, Call, Reply
@@ -29,6 +29,11 @@ from millstream.model import TopicPartition
 LATEST = -1
 EARLIEST = -2
 LATEST_TIMESTAMP = -3
+EARLIEST_LOCAL = -4
+LATEST_TIERED = -5
+EARLIEST_PENDING_UPLOAD = -6
+_ASKED_FROM = {LATEST_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
+"""Versions from which these are no plain timestamps but questions (KIP-734, KIP-405, KIP-1005, KIP-1023)."""
 
 
 def list_offsets(broker: Broker, call: Call, message: ListOffsetsRequest, reply: Reply) -> None:
@@ -39,7 +44,7 @@ def list_offsets(broker: Broker, call: Call, message: ListOffsetsRequest, reply:
                 ListedTopic(
                     topic.name,
                     tuple(
-                        _listed(broker.partitions.get(topic.name, each.partition_index), each, committed_only)
+                        _listed(broker.partitions.get(topic.name, each.partition_index), each, call, committed_only)
                         for each in topic.partitions
                     ),
                 )
@@ -49,7 +54,11 @@ def list_offsets(broker: Broker, call: Call, message: ListOffsetsRequest, reply:
     )
 
 
-def _listed(partition: Partition | None, each: ListOffsetsPartition, committed_only: bool) -> ListedPartition:
+def _listed(
+    partition: Partition | None, each: ListOffsetsPartition, call: Call, committed_only: bool
+) -> ListedPartition:
+    if each.timestamp < EARLIEST and call.version < _ASKED_FROM.get(each.timestamp, call.version + 1):
+        return ListedPartition(each.partition_index, ErrorCode.unsupported_version)
     if partition is None:
         return ListedPartition(each.partition_index, ErrorCode.unknown_topic_or_partition)
     if each.current_leader_epoch > 0:
@@ -69,8 +78,10 @@ def _find(log: PartitionLog, timestamp: int, committed_only: bool) -> tuple[int,
     end = log.stable_offset if committed_only else log.end_offset
     if timestamp == LATEST:
         return end, -1
-    if timestamp == EARLIEST:
+    if timestamp in {EARLIEST, EARLIEST_LOCAL}:
         return log.start_offset, -1
+    if timestamp in {LATEST_TIERED, EARLIEST_PENDING_UPLOAD}:
+        return None
     found = log.latest_timestamp() if timestamp == LATEST_TIMESTAMP else log.find_timestamp(timestamp)
     return found if found is not None and found[0] < end else None
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 
 from kio.schema.errors import ErrorCode
-from kio.schema.produce.v11.request import ProduceRequest
+from kio.schema.produce.v12.request import ProduceRequest
 
 from millstream.broker.broker import Broker, Call, Reply
+from millstream.broker.handlers.topic_ids import named_topic
 from millstream.broker.log.batch import InvalidBatchError
 from millstream.broker.log.partition import RefusedError
 from millstream.broker.log.records import UnreadableRecordsError
+from millstream.broker.protocol import apis
 from millstream.broker.protocol.answers.data import Produced, ProducedPartition, ProducedTopic
 from millstream.model import TopicPartition
 
@@ -22,15 +24,19 @@ def produce(broker: Broker, call: Call, message: ProduceRequest, reply: Reply) -
     written: list[tuple[TopicPartition, int]] = []
     topics = []
     for topic in message.topic_data:
+        named = named_topic(broker, call, apis.PRODUCE, topic)
         results = []
         for data in topic.partition_data:
             if message.acks not in {-1, 0, 1}:
                 results.append(ProducedPartition(data.index, ErrorCode.invalid_required_acks))
                 continue
-            name, records = TopicPartition(topic.name, data.index), data.records or b""
+            if named.name is None:
+                results.append(ProducedPartition(data.index, ErrorCode.unknown_topic_id))
+                continue
+            name, records = TopicPartition(named.name, data.index), data.records or b""
             results.append(_append(broker, name, records, call.wall_ms))
             written.append((name, len(records)))
-        topics.append(ProducedTopic(topic.name, tuple(results)))
+        topics.append(ProducedTopic(named.name, tuple(results), named.topic_id))
     reply(None if message.acks == 0 else Produced(tuple(topics)))
     for name, size in written:
         partition = broker.partitions.get(*name)

@@ -7,7 +7,7 @@ from collections import Counter
 
 from kio.schema.create_partitions.v3.request import CreatePartitionsRequest, CreatePartitionsTopic
 from kio.schema.create_topics.v7.request import CreatableTopic, CreateTopicsRequest
-from kio.schema.delete_topics.v5.request import DeleteTopicsRequest
+from kio.schema.delete_topics.v6.request import DeleteTopicsRequest, DeleteTopicState
 from kio.schema.errors import ErrorCode
 
 from millstream.broker.broker import NODE_ID, Broker, Call, Reply
@@ -17,6 +17,7 @@ from millstream.broker.protocol.answers.topics import (
     CreatedTopic,
     CreatedTopicConfig,
     CreatedTopics,
+    DeletedTopic,
     DeletedTopics,
     TopicResult,
 )
@@ -83,21 +84,33 @@ def _partition_count(asked: CreatableTopic) -> int:
 
 
 def delete_topics(broker: Broker, call: Call, message: DeleteTopicsRequest, reply: Reply) -> None:
+    """From version 6 on a topic is named by its name or by its id."""
+    named = Counter((each.name, each.topic_id) for each in message.topics)
     results = []
-    for name in message.topic_names:
-        try:
-            topic = broker.catalogue.delete(name)
-        except OSError as error:
-            results.append(TopicResult(name, ErrorCode.kafka_storage_error, str(error)))
-            continue
-        if topic is None:
-            results.append(TopicResult(name, ErrorCode.unknown_topic_or_partition, f"There is no topic '{name}'."))
-            continue
-        broker.partitions.remove(topic)
-        with contextlib.suppress(OSError):  # the topic is gone for good; commits of it that stay do no harm
-            broker.coordinator.offsets.delete_topic(name)
-        results.append(TopicResult(name))
+    for asked in message.topics:
+        if named[asked.name, asked.topic_id] > 1 or (asked.name is None) == (asked.topic_id is None):
+            text = "A topic is named once, and either by its name or by its id."
+            results.append(DeletedTopic(asked.name, ErrorCode.invalid_request, text, asked.topic_id))
+        else:
+            results.append(_delete(broker, asked))
     reply(DeletedTopics(tuple(results)))
+
+
+def _delete(broker: Broker, asked: DeleteTopicState) -> DeletedTopic:
+    by_id = asked.name is None
+    topic = broker.catalogue.with_id(asked.topic_id) if asked.name is None else broker.catalogue.get(asked.name)
+    if topic is None:
+        code = ErrorCode.unknown_topic_id if by_id else ErrorCode.unknown_topic_or_partition
+        text = f"There is no topic with the id {asked.topic_id}." if by_id else f"There is no topic '{asked.name}'."
+        return DeletedTopic(asked.name, code, text, asked.topic_id)
+    try:
+        broker.catalogue.delete(topic.name)
+    except OSError as error:
+        return DeletedTopic(topic.name, ErrorCode.kafka_storage_error, str(error), topic.topic_id)
+    broker.partitions.remove(topic)
+    with contextlib.suppress(OSError):  # the topic is gone for good; commits of it that stay do no harm
+        broker.coordinator.offsets.delete_topic(topic.name)
+    return DeletedTopic(topic.name, topic_id=topic.topic_id)
 
 
 def create_partitions(broker: Broker, call: Call, message: CreatePartitionsRequest, reply: Reply) -> None:

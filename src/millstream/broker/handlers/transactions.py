@@ -19,6 +19,7 @@ from kio.schema.txn_offset_commit.v3.request import TxnOffsetCommitRequest
 from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.handlers.commits import checked_offsets, with_error
 from millstream.broker.handlers.durations import milliseconds
+from millstream.broker.handlers.topic_ids import Named
 from millstream.broker.protocol.answers.cluster import ProducerIdentity
 from millstream.broker.protocol.answers.groups import (
     ErrorOnly,
@@ -88,7 +89,8 @@ def txn_offset_commit(broker: Broker, call: Call, message: TxnOffsetCommitReques
     problem = problem or broker.coordinator.transactional_commit_problem(
         message.group_id, message.member_id, message.group_instance_id, message.generation_id, call.now_ms
     )
-    offsets, results = checked_offsets(broker, message.topics, problem, call.wall_ms)
+    topics = [(Named(topic.name, None), topic) for topic in message.topics]
+    offsets, results = checked_offsets(broker, topics, problem, call.wall_ms)
     if offsets:
         asking = Owner(message.producer_id, message.producer_epoch)
         pending = [

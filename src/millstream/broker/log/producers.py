@@ -6,7 +6,7 @@ Pure. Rules: Kafka's ProducerStateManager and ProducerAppendInfo (KIP-98, KIP-36
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -54,6 +54,9 @@ class Producers:
 
     def __len__(self) -> int:
         return len(self._producers)
+
+    def items(self) -> Iterator[tuple[int, Producer]]:
+        return iter(self._producers.items())
 
     def epoch(self, producer_id: int) -> int:
         """The producer's latest epoch; 0 for one that is not known."""

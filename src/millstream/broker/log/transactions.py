@@ -43,6 +43,10 @@ class LogTransactions:
         """Who has a transaction open."""
         return list(self._open)
 
+    def first_offset(self, producer_id: int) -> int:
+        """Where the producer's open transaction begins; -1 if it has none."""
+        return self._open.get(producer_id, -1)
+
     def is_open(self, producer_id: int) -> bool:
         return producer_id in self._open
 

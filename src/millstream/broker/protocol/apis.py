@@ -30,11 +30,25 @@ END_TXN = 26
 TXN_OFFSET_COMMIT = 28
 DESCRIBE_CONFIGS = 32
 ALTER_CONFIGS = 33
+DESCRIBE_LOG_DIRS = 35
 CREATE_PARTITIONS = 37
 DELETE_GROUPS = 42
+ELECT_LEADERS = 43
 INCREMENTAL_ALTER_CONFIGS = 44
+ALTER_PARTITION_REASSIGNMENTS = 45
+LIST_PARTITION_REASSIGNMENTS = 46
 OFFSET_DELETE = 47
 DESCRIBE_CLUSTER = 60
+DESCRIBE_PRODUCERS = 61
+DESCRIBE_TRANSACTIONS = 65
+LIST_TRANSACTIONS = 66
+CONSUMER_GROUP_HEARTBEAT = 68
+CONSUMER_GROUP_DESCRIBE = 69
+LIST_CONFIG_RESOURCES = 74
+DESCRIBE_TOPIC_PARTITIONS = 75
+
+TOPIC_IDS_FROM = MappingProxyType({PRODUCE: 13, FETCH: 13, OFFSET_COMMIT: 10, OFFSET_FETCH: 10})
+"""Versions from which these name topics by their ids alone (KIP-516)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +70,22 @@ APIS: MappingProxyType[int, Api] = MappingProxyType(
         api.key: api
         for api in (
             # librdkafka 2.0 silently stops compressing unless Produce's range begins at 0.
-            _api(PRODUCE, 3, 11, advertised_min=0),
-            _api(FETCH, 4, 12),
-            _api(LIST_OFFSETS, 1, 7),
-            _api(METADATA, 0, 11),
-            _api(OFFSET_COMMIT, 2, 8),
-            _api(OFFSET_FETCH, 1, 8),
-            _api(FIND_COORDINATOR, 0, 4),
+            _api(PRODUCE, 3, 13, advertised_min=0),
+            _api(FETCH, 4, 18),
+            _api(LIST_OFFSETS, 1, 11),
+            _api(METADATA, 0, 13),
+            _api(OFFSET_COMMIT, 2, 10),
+            _api(OFFSET_FETCH, 1, 10),
+            _api(FIND_COORDINATOR, 0, 6),
             _api(JOIN_GROUP, 0, 9),
             _api(HEARTBEAT, 0, 4),
             _api(LEAVE_GROUP, 0, 5),
             _api(SYNC_GROUP, 0, 5),
-            _api(DESCRIBE_GROUPS, 0, 5),
-            _api(LIST_GROUPS, 0, 4),
+            _api(DESCRIBE_GROUPS, 0, 6),
+            _api(LIST_GROUPS, 0, 5),
             _api(API_VERSIONS, 0, 4),
             _api(CREATE_TOPICS, 2, 7),
-            _api(DELETE_TOPICS, 1, 5),
+            _api(DELETE_TOPICS, 1, 6),
             _api(DELETE_RECORDS, 0, 2),
             _api(INIT_PRODUCER_ID, 0, 4),
             _api(OFFSET_FOR_LEADER_EPOCH, 2, 4),
@@ -80,12 +94,21 @@ APIS: MappingProxyType[int, Api] = MappingProxyType(
             _api(END_TXN, 0, 3),
             _api(TXN_OFFSET_COMMIT, 0, 3),
             _api(DESCRIBE_CONFIGS, 1, 4),
+            _api(DESCRIBE_LOG_DIRS, 1, 5),
             _api(ALTER_CONFIGS, 0, 2),
             _api(CREATE_PARTITIONS, 0, 3),
             _api(DELETE_GROUPS, 0, 2),
+            _api(ELECT_LEADERS, 0, 2),
             _api(INCREMENTAL_ALTER_CONFIGS, 0, 1),
+            _api(ALTER_PARTITION_REASSIGNMENTS, 0, 1),
+            _api(LIST_PARTITION_REASSIGNMENTS, 0, 0),
             _api(OFFSET_DELETE, 0, 0),
-            _api(DESCRIBE_CLUSTER, 0, 0),
+            _api(DESCRIBE_CLUSTER, 0, 2),
+            _api(DESCRIBE_PRODUCERS, 0, 0),
+            _api(DESCRIBE_TRANSACTIONS, 0, 0),
+            _api(LIST_TRANSACTIONS, 0, 2),
+            _api(LIST_CONFIG_RESOURCES, 0, 1),
+            _api(DESCRIBE_TOPIC_PARTITIONS, 0, 0),
         )
     }
 )

@@ -1,7 +1,7 @@
 """Requests of older versions, lifted to the newest version served, so that a handler knows one form only.
 
-A field that an old version lacks gets Kafka's default. Three requests changed their shape (one group, key or member
-became a list of them); they are lifted by hand.
+A field that an old version lacks gets Kafka's default. Where a request changed its shape (one group, key or member
+became a list of them), it is lifted by hand. Where names of topics became ids there are two forms, before and after.
 """
 
 from __future__ import annotations
@@ -14,7 +14,18 @@ from typing import Any, NamedTuple, cast
 
 from kio.index import load_request_schema
 
-from millstream.broker.protocol.apis import APIS, FIND_COORDINATOR, LEAVE_GROUP, OFFSET_FETCH
+from millstream.broker.protocol.apis import (
+    APIS,
+    DELETE_TOPICS,
+    FETCH,
+    FIND_COORDINATOR,
+    LEAVE_GROUP,
+    OFFSET_FETCH,
+    TOPIC_IDS_FROM,
+)
+
+_SUFFICIENT = {FETCH: 15}
+""" that its handler uses: it is not rebuilt for the few fields that later ones add."""
 
 
 class Field(NamedTuple):
@@ -26,13 +37,20 @@ class Field(NamedTuple):
 
 
 def lift(key: int, version: int, message: Any) -> Any:
-    """The request as the newest served version has it; itself when its fields already suffice."""
-    newest = _request_type(key, APIS[key].max_version)
+    """The request as the newest served version of its form has it; itself when its fields already suffice."""
+    newest = _request_type(key, _newest(key, version))
     if _covers(message.__class__, newest):
         return message
     reshape = _RESHAPES.get(key)
     given = reshape(version, message) if reshape else {}
     return _rebuild(newest, message, given)
+
+
+def _newest(key: int, version: int) -> int:
+    ids_from = TOPIC_IDS_FROM.get(key)
+    if ids_from is not None and version < ids_from:
+        return ids_from - 1
+    return _SUFFICIENT.get(key, APIS[key].max_version)
 
 
 @functools.cache
@@ -98,11 +116,15 @@ def _empty(annotation: Any) -> Any:
 
 
 def _reshape_find_coordinator(version: int, message: Any) -> dict[str, Any]:
+    if version >= 4:
+        return {}
     return {"coordinator_keys": (message.key,)}
 
 
 def _reshape_offset_fetch(version: int, message: Any) -> dict[str, Any]:
-    newest = _request_type(OFFSET_FETCH, APIS[OFFSET_FETCH].max_version)
+    if version >= 8:
+        return {}
+    newest = _request_type(OFFSET_FETCH, _newest(OFFSET_FETCH, version))
     group = next(field.inner for field in _fields(newest) if field.name == "groups")
     return {"groups": (_rebuild(group, message, {}),)}
 
@@ -115,8 +137,15 @@ def _reshape_leave_group(version: int, message: Any) -> dict[str, Any]:
     return {"members": (_rebuild(member, message, {}),)}
 
 
+def _reshape_delete_topics(version: int, message: Any) -> dict[str, Any]:
+    newest = _request_type(DELETE_TOPICS, APIS[DELETE_TOPICS].max_version)
+    topic = next(field.inner for field in _fields(newest) if field.name == "topics")
+    return {"topics": tuple(topic(name=name, topic_id=None) for name in message.topic_names)}
+
+
 _RESHAPES: dict[int, Callable[[int, Any], dict[str, Any]]] = {
     FIND_COORDINATOR: _reshape_find_coordinator,
     OFFSET_FETCH: _reshape_offset_fetch,
     LEAVE_GROUP: _reshape_leave_group,
+    DELETE_TOPICS: _reshape_delete_topics,
 }

@@ -41,13 +41,18 @@ class Catalogue:
         self._journal = journal
         self._new_id = new_id
         self._topics: dict[str, Topic] = {}
+        self._names: dict[UUID, str] = {}
         for key, value in journal.items():
             if key.startswith(_TOPIC):
                 name = key.removeprefix(_TOPIC)
-                self._topics[name] = Topic(name, UUID(value["id"]), value["partitions"], value["configs"])
+                self._keep(Topic(name, UUID(value["id"]), value["partitions"], value["configs"]))
 
     def get(self, name: str) -> Topic | None:
         return self._topics.get(name)
+
+    def with_id(self, topic_id: UUID | None) -> Topic | None:
+        """The topic that has this id now; one that was deleted and made again has another (KIP-516)."""
+        return None if topic_id is None else self._topics.get(self._names.get(topic_id, ""))
 
     def topics(self) -> list[Topic]:
         """All topics, by name."""
@@ -106,6 +111,7 @@ class Catalogue:
         starts = [_START + str(TopicPartition(name, partition)) for partition in range(topic.partitions)]
         gone = {key: None for key in starts if key in self._journal}
         self._journal.put({_TOPIC + name: None, **gone})
+        del self._names[topic.topic_id]
         return self._topics.pop(name)
 
     def start_offset(self, partition: TopicPartition) -> int:
@@ -118,4 +124,8 @@ class Catalogue:
     def _store(self, topic: Topic) -> None:
         value = {"id": str(topic.topic_id), "partitions": topic.partitions, "configs": dict(topic.configs)}
         self._journal.put({_TOPIC + topic.name: value})
+        self._keep(topic)
+
+    def _keep(self, topic: Topic) -> None:
         self._topics[topic.name] = topic
+        self._names[topic.topic_id] = topic.name

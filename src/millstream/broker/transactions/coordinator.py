@@ -87,6 +87,9 @@ class Transactions:
     def get(self, transactional_id: str) -> Transaction | None:
         return self._known.get(transactional_id)
 
+    def items(self) -> list[tuple[str, Transaction]]:
+        return list(self._known.items())
+
     # --- requests
 
     def initialize(

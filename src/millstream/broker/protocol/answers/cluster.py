@@ -21,13 +21,27 @@ class ServedApi:
 
 
 @dataclass(frozen=True, slots=True)
+class SupportedFeature:
+    name: str
+    min_version: int
+    max_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinalizedFeature:
+    name: str
+    max_version_level: int
+    min_version_level: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServedApis:
     error_code: ErrorCode
     api_keys: tuple[ServedApi, ...]
     throttle_time: timedelta = NO_THROTTLE
-    supported_features: tuple[()] = ()
+    supported_features: tuple[SupportedFeature, ...] = ()
     finalized_features_epoch: int = -1
-    finalized_features: tuple[()] = ()
+    finalized_features: tuple[FinalizedFeature, ...] = ()
     zk_migration_ready: bool = False
 
 
@@ -39,6 +53,7 @@ class Node:
     host: str
     port: int
     rack: str | None = None
+    is_fenced: bool = False
 
     @property
     def broker_id(self) -> int:
@@ -47,6 +62,8 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class PartitionMetadata:
+    """A partition, as Metadata and DescribeTopicPartitions tell it."""
+
     error_code: ErrorCode
     partition_index: int
     leader_id: int
@@ -54,12 +71,14 @@ class PartitionMetadata:
     replica_nodes: tuple[int, ...]
     isr_nodes: tuple[int, ...]
     offline_replicas: tuple[int, ...] = ()
+    eligible_leader_replicas: tuple[int, ...] = ()
+    last_known_elr: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TopicMetadata:
     error_code: ErrorCode
-    name: str
+    name: str | None
     topic_id: UUID | None
     partitions: tuple[PartitionMetadata, ...]
     is_internal: bool = False
@@ -74,6 +93,20 @@ class Metadata:
     topics: tuple[TopicMetadata, ...]
     throttle_time: timedelta = NO_THROTTLE
     cluster_authorized_operations: int = UNKNOWN_OPERATIONS
+    error_code: ErrorCode = ErrorCode.none
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    topic_name: str
+    partition_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedTopicPartitions:
+    topics: tuple[TopicMetadata, ...]
+    next_cursor: Cursor | None = None
+    throttle_time: timedelta = NO_THROTTLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +118,7 @@ class ClusterDescription:
     error_message: str | None = None
     cluster_authorized_operations: int = UNKNOWN_OPERATIONS
     throttle_time: timedelta = NO_THROTTLE
+    endpoint_type: int = 1
 
 
 @dataclass(frozen=True, slots=True)

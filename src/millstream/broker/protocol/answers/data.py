@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from kio.schema.errors import ErrorCode
 
@@ -37,13 +38,14 @@ class ProducedPartition:
 
 @dataclass(frozen=True, slots=True)
 class ProducedTopic:
-    name: str
+    name: str | None
     partitions: tuple[ProducedPartition, ...]
+    topic_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Produced:
-    """Versions 3 to 11."""
+    """Versions 3 to 13."""
 
     topics: tuple[ProducedTopic, ...]
 
@@ -52,7 +54,7 @@ class Produced:
         string = compact_string if flexible else legacy_string
         write(array_length(len(self.topics), flexible=flexible))
         for topic in self.topics:
-            write(string(topic.name))
+            write(string(topic.name) if version < 13 else _uuid(topic.topic_id))
             write(array_length(len(topic.partitions), flexible=flexible))
             for each in topic.partitions:
                 fields = (each.index, each.error_code, each.base_offset, each.log_append_time_ms)
@@ -84,13 +86,14 @@ class FetchedPartition:
 
 @dataclass(frozen=True, slots=True)
 class FetchedTopic:
-    name: str
+    name: str | None
     partitions: tuple[FetchedPartition, ...]
+    topic_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Versions 4 to 12; the session id is always 0: each request names all its partitions."""
+    """Versions 4 to 18; the session id is always 0: each request names all its partitions."""
 
     topics: tuple[FetchedTopic, ...]
     error_code: ErrorCode = ErrorCode.none
@@ -101,7 +104,7 @@ class Fetched:
         write(_FETCH_HEAD.pack(0, self.error_code, 0) if version >= 7 else b"\0\0\0\0")
         write(array_length(len(self.topics), flexible=flexible))
         for topic in self.topics:
-            write(string(topic.name))
+            write(string(topic.name) if version < 13 else _uuid(topic.topic_id))
             write(array_length(len(topic.partitions), flexible=flexible))
             for each in topic.partitions:
                 write(each_head(each, version))
@@ -127,6 +130,10 @@ def each_head(each: FetchedPartition, version: int) -> bytes:
     if version == 11:
         return head + _aborted(each.aborted) + b"\xff\xff\xff\xff" + size.to_bytes(4, "big")
     return head + _compact_aborted(each.aborted) + b"\xff\xff\xff\xff" + unsigned_varint(size + 1)
+
+
+def _uuid(topic_id: UUID | None) -> bytes:
+    return bytes(16) if topic_id is None else topic_id.bytes
 
 
 def _aborted(aborted: tuple[tuple[int, int], ...] | None) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from kio.schema.errors import ErrorCode
 
@@ -83,6 +84,7 @@ class DescribedGroup:
     protocol_data: str = ""
     members: tuple[DescribedMember, ...] = ()
     authorized_operations: int = UNKNOWN_OPERATIONS
+    error_message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class ListedGroup:
     group_id: str
     protocol_type: str
     group_state: str
+    group_type: str = "classic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +130,9 @@ class PartitionResult:
 class TopicPartitionResults:
     """Results per partition of a topic; OffsetCommit, OffsetDelete and TxnOffsetCommit share the form."""
 
-    name: str
+    name: str | None
     partitions: tuple[PartitionResult, ...]
+    topic_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +153,9 @@ class FetchedOffset:
 
 @dataclass(frozen=True, slots=True)
 class FetchedOffsetsTopic:
-    name: str
+    name: str | None
     partitions: tuple[FetchedOffset, ...]
+    topic_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,16 @@ class TopicResult:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletedTopic:
+    name: str | None
+    error_code: ErrorCode = ErrorCode.none
+    error_message: str | None = None
+    topic_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DeletedTopics:
-    responses: tuple[TopicResult, ...]
+    responses: tuple[DeletedTopic, ...]
     throttle_time: timedelta = NO_THROTTLE
 
 
@@ -102,4 +110,17 @@ class AlteredResource:
 @dataclass(frozen=True, slots=True)
 class AlteredConfigs:
     responses: tuple[AlteredResource, ...]
+    throttle_time: timedelta = NO_THROTTLE
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigResource:
+    resource_name: str
+    resource_type: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigResources:
+    config_resources: tuple[ConfigResource, ...]
+    error_code: ErrorCode = ErrorCode.none
     throttle_time: timedelta = NO_THROTTLE

@@ -1,0 +1,108 @@
+"""What administrators ask of brokers: log folders, elections, reassignments. One broker has few answers to them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+
+from kio.schema.alter_partition_reassignments.v1.request import (
+    AlterPartitionReassignmentsRequest,
+    ReassignablePartition,
+)
+from kio.schema.describe_log_dirs.v5.request import DescribeLogDirsRequest
+from kio.schema.elect_leaders.v2.request import ElectLeadersRequest
+from kio.schema.errors import ErrorCode
+from kio.schema.list_partition_reassignments.v0.request import ListPartitionReassignmentsRequest
+
+from millstream.broker.broker import NODE_ID, Broker, Call, Reply
+from millstream.broker.protocol.answers.admin import (
+    Election,
+    Elections,
+    LogFolder,
+    LogFolders,
+    LogSize,
+    LogTopic,
+    OngoingReassignments,
+    Reassignment,
+    Reassignments,
+    TopicElections,
+    TopicReassignments,
+)
+
+_MEMORY = "memory"
+"""The name of the log folder of a broker that has none."""
+
+Asked = Iterator[tuple[str, Iterable[int]]]
+
+
+def describe_log_dirs(broker: Broker, call: Call, message: DescribeLogDirsRequest, reply: Reply) -> None:
+    """The one folder; partitions that do not exist are passed over, as Kafka does."""
+    asked = None if message.topics is None else [(topic.topic, topic.partitions) for topic in message.topics]
+    topics = []
+    for name, indexes in _asked(broker, asked):
+        known = [(index, broker.partitions.get(name, index)) for index in indexes]
+        sizes = tuple(LogSize(index, partition.log.size) for index, partition in known if partition is not None)
+        if sizes:
+            topics.append(LogTopic(name, sizes))
+    folder = broker.partitions.folder
+    if folder is None:
+        reply(LogFolders((LogFolder(ErrorCode.none, _MEMORY, tuple(topics)),)))
+        return
+    disk = shutil.disk_usage(folder)
+    reply(LogFolders((LogFolder(ErrorCode.none, str(folder.absolute()), tuple(topics), disk.total, disk.free),)))
+
+
+def elect_leaders(broker: Broker, call: Call, message: ElectLeadersRequest, reply: Reply) -> None:
+    """Everything is led by the one broker already; if everything is asked for, there is nothing to tell."""
+    if message.topic_partitions is None:
+        reply(Elections(()))
+        return
+    results = []
+    for topic in message.topic_partitions:
+        elections = []
+        for index in topic.partitions:
+            if broker.partitions.get(topic.topic, index) is None:
+                text = "The partition does not exist."
+                elections.append(Election(index, ErrorCode.unknown_topic_or_partition, text))
+            else:
+                text = "Leader election not needed for topic partition."
+                elections.append(Election(index, ErrorCode.election_not_needed, text))
+        results.append(TopicElections(topic.topic, tuple(elections)))
+    reply(Elections(tuple(results)))
+
+
+def alter_partition_reassignments(
+    broker: Broker, call: Call, message: AlterPartitionReassignmentsRequest, reply: Reply
+) -> None:
+    results = []
+    for topic in message.topics:
+        partitions = tuple(_reassigned(broker, topic.name, each) for each in topic.partitions)
+        results.append(TopicReassignments(topic.name, partitions))
+    reply(Reassignments(tuple(results), message.allow_replication_factor_change))
+
+
+def _reassigned(broker: Broker, topic: str, asked: ReassignablePartition) -> Reassignment:
+    index = asked.partition_index
+    if broker.partitions.get(topic, index) is None:
+        return Reassignment(index, ErrorCode.unknown_topic_or_partition, "The partition does not exist.")
+    if asked.replicas is None:
+        return Reassignment(index, ErrorCode.no_reassignment_in_progress, "No partition is being reassigned.")
+    if asked.replicas != (NODE_ID,):
+        text = f"Broker {NODE_ID} is the only one that can hold a replica."
+        return Reassignment(index, ErrorCode.invalid_replica_assignment, text)
+    return Reassignment(index, ErrorCode.none, None)
+
+
+def list_partition_reassignments(
+    broker: Broker, call: Call, message: ListPartitionReassignmentsRequest, reply: Reply
+) -> None:
+    reply(OngoingReassignments())
+
+
+def _asked(broker: Broker, topics: Iterable[tuple[str, Iterable[int]]] | None) -> Asked:
+    """The partitions that a request names; all of them if it names none."""
+    if topics is not None:
+        yield from topics
+        return
+    for topic in broker.catalogue.topics():
+        yield topic.name, range(topic.partitions)
