@@ -58,6 +58,13 @@ FILLED: dict[str, Any] = {
     "assignments": (),
 }
 
+TRANSACTIONAL = {
+    "AddOffsetsToTxnRequest",
+    "AddPartitionsToTxnTransaction",
+    "EndTxnRequest",
+    "TxnOffsetCommitRequest",
+}
+
 
 def filled(schema: Any) -> Any:
     """A request with one of everything in it."""
@@ -69,7 +76,7 @@ def filled(schema: Any) -> Any:
             values[name] = (filled(inner),) if missing is None or isinstance(missing, tuple) else filled(inner)
         else:
             values[name] = FILLED.get(name, missing)
-    if schema.__name__ in {"AddOffsetsToTxnRequest", "EndTxnRequest", "TxnOffsetCommitRequest"}:
+    if schema.__name__ in TRANSACTIONAL:
         values["transactional_id"] = "x"
     if schema.__name__ in {"AlterableConfig", "CreatableTopicConfig"}:
         values.update(name="retention.ms", value="5")
@@ -142,7 +149,7 @@ def test_produce_is_advertised_from_0() -> None:
     ranges = {api.api_key: (api.min_version, api.max_version) for api in answer.api_keys}
     assert ranges[apis.PRODUCE] == (0, 13)
     assert ranges[apis.FETCH] == (4, 18)
-    assert ranges[apis.END_TXN] == (0, 3)
+    assert ranges[apis.END_TXN] == (0, 5)
 
 
 @pytest.mark.parametrize("raw", [b"", b"abc", bytes.fromhex("7fff0000000000010000"), bytes.fromhex("0003006300000001")])

@@ -51,7 +51,7 @@ class TransactionalProducer:
         code: ErrorCode = answer.results_by_topic_v3_and_below[0].results_by_partition[0].partition_error_code
         return code
 
-    def send(self, partition: int, value: bytes) -> ErrorCode:
+    def send(self, partition: int, value: bytes, version: int = 9) -> ErrorCode:
         sequence = self.sequences.get(partition, 0)
         records = batch(
             [(1000, b"k", value)],
@@ -60,7 +60,7 @@ class TransactionalProducer:
             epoch=self.epoch,
             sequence=sequence,
         )
-        code = produce(self.core, partition, records)
+        code = produce(self.core, partition, records, version)
         if code is ErrorCode.none:
             self.sequences[partition] = sequence + 1
         return code
@@ -74,15 +74,17 @@ class TransactionalProducer:
         code: ErrorCode = self.core.ask(apis.ADD_OFFSETS_TO_TXN, 3, message).error_code
         return code
 
-    def commit_offset(self, group: str, partition: int, offset: int, generation: int = -1) -> ErrorCode:
-        each = nested(apis.TXN_OFFSET_COMMIT, 3, "TxnOffsetCommitRequestPartition")(
+    def commit_offset(
+        self, group: str, partition: int, offset: int, generation: int = -1, version: int = 3
+    ) -> ErrorCode:
+        each = nested(apis.TXN_OFFSET_COMMIT, version, "TxnOffsetCommitRequestPartition")(
             partition_index=partition, committed_offset=offset, committed_metadata="m"
         )
-        topic = nested(apis.TXN_OFFSET_COMMIT, 3, "TxnOffsetCommitRequestTopic")(name="t", partitions=(each,))
-        message = request_type(apis.TXN_OFFSET_COMMIT, 3)(
+        topic = nested(apis.TXN_OFFSET_COMMIT, version, "TxnOffsetCommitRequestTopic")(name="t", partitions=(each,))
+        message = request_type(apis.TXN_OFFSET_COMMIT, version)(
             **self._identity(), group_id=group, generation_id=generation, topics=(topic,)
         )
-        answer = self.core.ask(apis.TXN_OFFSET_COMMIT, 3, message)
+        answer = self.core.ask(apis.TXN_OFFSET_COMMIT, version, message)
         code: ErrorCode = answer.topics[0].partitions[0].error_code
         return code
 
@@ -99,11 +101,31 @@ class TransactionalProducer:
         }
 
 
-def produce(core: Core, partition: int, records: bytes) -> ErrorCode:
-    data = nested(apis.PRODUCE, 9, "PartitionProduceData")(index=partition, records=records)
-    topic = nested(apis.PRODUCE, 9, "TopicProduceData")(name="t", partition_data=(data,))
-    message = request_type(apis.PRODUCE, 9)(acks=-1, timeout=SECOND, topic_data=(topic,))
-    code: ErrorCode = core.ask(apis.PRODUCE, 9, message).responses[0].partition_responses[0].error_code
+class SecondVersionProducer(TransactionalProducer):
+    """One of transactions of version 2: partitions and groups join by being written, each end raises the epoch."""
+
+    def write(self, partition: int, value: bytes) -> ErrorCode:
+        return self.send(partition, value, version=12)
+
+    def commit_offset(
+        self, group: str, partition: int, offset: int, generation: int = -1, version: int = 5
+    ) -> ErrorCode:
+        return super().commit_offset(group, partition, offset, generation, version)
+
+    def end(self, *, commit: bool, version: int = 5) -> ErrorCode:
+        message = request_type(apis.END_TXN, version)(**self._identity(), committed=commit)
+        answer = self.core.ask(apis.END_TXN, version, message)
+        if answer.error_code is ErrorCode.none:
+            self.producer_id, self.epoch, self.sequences = answer.producer_id, answer.producer_epoch, {}
+        code: ErrorCode = answer.error_code
+        return code
+
+
+def produce(core: Core, partition: int, records: bytes, version: int = 9) -> ErrorCode:
+    data = nested(apis.PRODUCE, version, "PartitionProduceData")(index=partition, records=records)
+    topic = nested(apis.PRODUCE, version, "TopicProduceData")(name="t", partition_data=(data,))
+    message = request_type(apis.PRODUCE, version)(acks=-1, timeout=SECOND, topic_data=(topic,))
+    code: ErrorCode = core.ask(apis.PRODUCE, version, message).responses[0].partition_responses[0].error_code
     return code
 
 

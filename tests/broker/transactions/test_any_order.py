@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from kio.schema.errors import ErrorCode
 
 from tests.broker.core import Core
-from tests.broker.transactions.client import TransactionalProducer, committed_values
+from tests.broker.transactions.client import SecondVersionProducer, TransactionalProducer, committed_values
 from tests.broker.transactions.test_coordinator import killed_before_write
 
 PARTITIONS = 2
@@ -27,7 +27,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.core = Core(self.folder)
         self.core.broker.partitions.add(self.core.broker.catalogue.create("t", PARTITIONS, {}))
-        self.producers = [TransactionalProducer(self.core, f"tx-{index}", TIMEOUT_MS) for index in (0, 1)]
+        self.producers = [
+            TransactionalProducer(self.core, "tx-0", TIMEOUT_MS),
+            SecondVersionProducer(self.core, "tx-1", TIMEOUT_MS),
+        ]
         self.written: list[list[tuple[int, bytes]]] = [[], []]
         self.committed: set[tuple[int, bytes]] = set()
         self.count = 0
@@ -51,8 +54,11 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(which=PRODUCERS, commit=st.booleans(), writes=st.integers(0, 4))
     def end_and_die(self, which: int, commit: bool, writes: int) -> None:
         """The answer is lost, and the producer asks again."""
+        producer = self.producers[which]
+        known = producer.producer_id, producer.epoch, producer.sequences
         with killed_before_write(writes):
-            self.producers[which].end(commit=commit)
+            producer.end(commit=commit)
+        producer.producer_id, producer.epoch, producer.sequences = known
         self.restart()
         self._ended(which, self.producers[which].end(commit=commit), commit)
 

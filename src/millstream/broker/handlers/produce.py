@@ -14,7 +14,10 @@ from millstream.broker.log.partition import RefusedError
 from millstream.broker.log.records import UnreadableRecordsError
 from millstream.broker.protocol import apis
 from millstream.broker.protocol.answers.data import Produced, ProducedPartition, ProducedTopic
+from millstream.broker.transactions.joining import joins
 from millstream.model import TopicPartition
+
+_ABORTABLE_FROM = 11
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +37,7 @@ def produce(broker: Broker, call: Call, message: ProduceRequest, reply: Reply) -
                 results.append(ProducedPartition(data.index, ErrorCode.unknown_topic_id))
                 continue
             name, records = TopicPartition(named.name, data.index), data.records or b""
-            results.append(_append(broker, name, records, call.wall_ms))
+            results.append(_append(broker, call, name, records))
             written.append((name, len(records)))
         topics.append(ProducedTopic(named.name, tuple(results), named.topic_id))
     reply(None if message.acks == 0 else Produced(tuple(topics)))
@@ -44,14 +47,15 @@ def produce(broker: Broker, call: Call, message: ProduceRequest, reply: Reply) -
             partition.notify(size)
 
 
-def _append(broker: Broker, name: TopicPartition, records: bytes, now_ms: int) -> ProducedPartition:
+def _append(broker: Broker, call: Call, name: TopicPartition, records: bytes) -> ProducedPartition:
     index = name.partition
     partition = broker.partitions.get(*name)
     if partition is None:
         return ProducedPartition(index, ErrorCode.unknown_topic_or_partition)
     log = partition.log
+    joining = joins(call.version, _ABORTABLE_FROM)
     try:
-        appended = log.append(records, now_ms, broker.transactions.admission(name))
+        appended = log.append(records, call.wall_ms, broker.transactions.admission(name, joining, call.now_ms))
     except RefusedError as refused:
         return ProducedPartition(index, refused.code, log_start_offset=log.start_offset, error_message=str(refused))
     except InvalidBatchError as error:

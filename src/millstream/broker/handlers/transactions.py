@@ -9,12 +9,12 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from kio.schema.add_offsets_to_txn.v3.request import AddOffsetsToTxnRequest
-from kio.schema.add_partitions_to_txn.v3.request import AddPartitionsToTxnRequest
-from kio.schema.end_txn.v3.request import EndTxnRequest
+from kio.schema.add_offsets_to_txn.v4.request import AddOffsetsToTxnRequest
+from kio.schema.add_partitions_to_txn.v5.request import AddPartitionsToTxnRequest, AddPartitionsToTxnTransaction
+from kio.schema.end_txn.v5.request import EndTxnRequest
 from kio.schema.errors import ErrorCode
-from kio.schema.init_producer_id.v4.request import InitProducerIdRequest
-from kio.schema.txn_offset_commit.v3.request import TxnOffsetCommitRequest
+from kio.schema.init_producer_id.v5.request import InitProducerIdRequest
+from kio.schema.txn_offset_commit.v5.request import TxnOffsetCommitRequest
 
 from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.handlers.commits import checked_offsets, with_error
@@ -23,10 +23,13 @@ from millstream.broker.handlers.topic_ids import Named
 from millstream.broker.protocol.answers.cluster import ProducerIdentity
 from millstream.broker.protocol.answers.groups import (
     ErrorOnly,
+    TxnEnded,
     TxnPartitionResult,
     TxnPartitionsAdded,
+    TxnResult,
     TxnTopicResult,
 )
+from millstream.broker.transactions.joining import joins
 from millstream.broker.transactions.transaction import NO_PRODUCER_ID, Owner, PendingOffset
 from millstream.model import TopicPartition
 
@@ -34,6 +37,8 @@ _FENCED_FROM_INIT = 4
 _FENCED_FROM = 2
 """Versions from which a fenced producer is told so; before, that its epoch is invalid (KIP-588)."""
 
+_ABORTABLE_FROM = 4
+_RAISES_FROM = 5
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
@@ -56,23 +61,29 @@ def init_producer_id(broker: Broker, call: Call, message: InitProducerIdRequest,
 
 
 def add_partitions_to_txn(broker: Broker, call: Call, message: AddPartitionsToTxnRequest, reply: Reply) -> None:
-    """All of them join, or none: if one does not exist, the others are told that they were not tried."""
-    asked = [TopicPartition(topic.name, index) for topic in message.v3_and_below_topics for index in topic.partitions]
-    unknown = {partition for partition in asked if broker.partitions.get(*partition) is None}
+    """Clients send one transaction, up to version 3; brokers, later, several, and may only ask whether all are in."""
+    reply(TxnPartitionsAdded(tuple(_added(broker, call, each) for each in message.transactions)))
+
+
+def _added(broker: Broker, call: Call, asked: AddPartitionsToTxnTransaction) -> TxnResult:
+    """All partitions join, or none: if one does not exist, the others are told that they were not tried."""
+    partitions = [TopicPartition(topic.name, index) for topic in asked.topics for index in topic.partitions]
+    asking = Owner(asked.producer_id, asked.producer_epoch)
+    unknown = {partition for partition in partitions if broker.partitions.get(*partition) is None}
     error = ErrorCode.operation_not_attempted
-    if not unknown:
-        asking = Owner(message.v3_and_below_producer_id, message.v3_and_below_producer_epoch)
+    if not unknown and not asked.verify_only:
         error = _durable(
-            lambda: broker.transactions.add_partitions(
-                message.v3_and_below_transactional_id, asking, asked, call.now_ms
-            )
+            lambda: broker.transactions.add_partitions(asked.transactional_id, asking, partitions, call.now_ms)
         )
         error = _told(error, call.version, _FENCED_FROM)
     results: dict[str, list[TxnPartitionResult]] = {}
-    for partition in asked:
+    for partition in partitions:
         each = ErrorCode.unknown_topic_or_partition if partition in unknown else error
+        if asked.verify_only and partition not in unknown:
+            each = broker.transactions.verify(asked.transactional_id, asking, partition)
         results.setdefault(partition.topic, []).append(TxnPartitionResult(partition.partition, each))
-    reply(TxnPartitionsAdded(tuple(TxnTopicResult(name, tuple(each)) for name, each in results.items())))
+    topics = tuple(TxnTopicResult(name, tuple(each)) for name, each in results.items())
+    return TxnResult(asked.transactional_id, topics)
 
 
 def add_offsets_to_txn(broker: Broker, call: Call, message: AddOffsetsToTxnRequest, reply: Reply) -> None:
@@ -99,7 +110,12 @@ def txn_offset_commit(broker: Broker, call: Call, message: TxnOffsetCommitReques
         ]
         error = _durable(
             lambda: broker.transactions.add_offsets(
-                message.transactional_id, asking, message.group_id, pending, call.now_ms
+                message.transactional_id,
+                asking,
+                message.group_id,
+                pending,
+                call.now_ms,
+                joins(call.version, _ABORTABLE_FROM),
             )
         )
         if error is not ErrorCode.none:
@@ -108,11 +124,16 @@ def txn_offset_commit(broker: Broker, call: Call, message: TxnOffsetCommitReques
 
 
 def end_txn(broker: Broker, call: Call, message: EndTxnRequest, reply: Reply) -> None:
+    """From version 5 on the producer is told the epoch, and sometimes the id, with which it goes on."""
+    step = broker.transactions.end_raising if call.version >= _RAISES_FROM else broker.transactions.end
     asking = Owner(message.producer_id, message.producer_epoch)
-    error = _durable(
-        lambda: broker.transactions.end(message.transactional_id, asking, call.now_ms, commit=message.committed)
+    result: Owner | ErrorCode = _durable(
+        lambda: step(message.transactional_id, asking, call.now_ms, commit=message.committed)
     )
-    reply(ErrorOnly(_told(error, call.version, _FENCED_FROM)))
+    if isinstance(result, ErrorCode):
+        reply(TxnEnded(_told(result, call.version, _FENCED_FROM)))
+    else:
+        reply(TxnEnded(ErrorCode.none, result.producer_id, result.epoch))
 
 
 def _durable(step: Callable[[], _Result]) -> _Result | ErrorCode:

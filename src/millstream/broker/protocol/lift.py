@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, cast
 from kio.index import load_request_schema
 
 from millstream.broker.protocol.apis import (
+    ADD_PARTITIONS_TO_TXN,
     APIS,
     DELETE_TOPICS,
     FETCH,
@@ -143,7 +144,23 @@ def _reshape_delete_topics(version: int, message: Any) -> dict[str, Any]:
     return {"topics": tuple(topic(name=name, topic_id=None) for name in message.topic_names)}
 
 
+def _reshape_add_partitions_to_txn(version: int, message: Any) -> dict[str, Any]:
+    if version >= 4:
+        return {}
+    newest = _request_type(ADD_PARTITIONS_TO_TXN, APIS[ADD_PARTITIONS_TO_TXN].max_version)
+    transaction = next(field.inner for field in _fields(newest) if field.name == "transactions")
+    topic = next(field.inner for field in _fields(transaction) if field.name == "topics")
+    only = transaction(
+        transactional_id=message.v3_and_below_transactional_id,
+        producer_id=message.v3_and_below_producer_id,
+        producer_epoch=message.v3_and_below_producer_epoch,
+        topics=tuple(_rebuild(topic, each, {}) for each in message.v3_and_below_topics),
+    )
+    return {"transactions": (only,)}
+
+
 _RESHAPES: dict[int, Callable[[int, Any], dict[str, Any]]] = {
+    ADD_PARTITIONS_TO_TXN: _reshape_add_partitions_to_txn,
     FIND_COORDINATOR: _reshape_find_coordinator,
     OFFSET_FETCH: _reshape_offset_fetch,
     LEAVE_GROUP: _reshape_leave_group,

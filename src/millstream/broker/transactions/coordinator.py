@@ -18,9 +18,11 @@ from millstream.broker.groups.coordinator import Coordinator
 from millstream.broker.groups.offsets import CommittedOffset
 from millstream.broker.journal import Journal
 from millstream.broker.log.batch import BatchHeader
+from millstream.broker.log.partition import Admission
 from millstream.broker.partitions import Partition, Partitions
 from millstream.broker.producer_ids import ProducerIds
 from millstream.broker.timers import Timers
+from millstream.broker.transactions.joining import Joins, told
 from millstream.broker.transactions.transaction import (
     NO_EPOCH,
     PREPARED,
@@ -30,8 +32,10 @@ from millstream.broker.transactions.transaction import (
     Transaction,
     completed,
     ended,
+    ended_raising,
     fenced,
     initialized,
+    owner_problem,
     with_group,
     with_offsets,
     with_partitions,
@@ -130,9 +134,23 @@ class Transactions:
         return self._went_on(transactional_id, known, with_group(known, asking, group, self._wall_ms()), now_ms)
 
     def add_offsets(
-        self, transactional_id: str, asking: Owner, group: str, offsets: Iterable[PendingOffset], now_ms: float
+        self,
+        transactional_id: str,
+        asking: Owner,
+        group: str,
+        offsets: Iterable[PendingOffset],
+        now_ms: float,
+        joins: Joins = Joins.BEFORE,
     ) -> ErrorCode:
+        """A group that has not joined is an error, or joins by this in version 2."""
         known = self._known.get(transactional_id)
+        if joins is Joins.BY_WRITING:
+            began = with_group(known, asking, group, self._wall_ms())
+            if isinstance(began, ErrorCode):
+                return told(began, joins)
+            return self._went_on(transactional_id, known, with_offsets(began, asking, group, offsets), now_ms)
+        if joins is Joins.BEFORE_ABORTABLE and known is not None and group not in known.groups:
+            return owner_problem(known, asking) or ErrorCode.transaction_abortable
         return self._went_on(transactional_id, known, with_offsets(known, asking, group, offsets), now_ms)
 
     def end(self, transactional_id: str, asking: Owner, now_ms: float, *, commit: bool) -> ErrorCode:
@@ -145,6 +163,28 @@ class Transactions:
             self._store(transactional_id, after)
             self._complete(transactional_id, now_ms, again=False)
         return ErrorCode.none
+
+    def end_raising(self, transactional_id: str, asking: Owner, now_ms: float, *, commit: bool) -> Owner | ErrorCode:
+        """The same in version 2: gives the id and epoch with which the producer goes on (KIP-890)."""
+        known = self._known.get(transactional_id)
+        after = ended_raising(known, asking, self._producer_ids.next, self._wall_ms(), commit=commit)
+        if isinstance(after, ErrorCode):
+            return after
+        if after is not known:
+            self._store(transactional_id, after)
+            self._complete(transactional_id, now_ms, again=False)
+        return after.next_owner
+
+    def verify(self, transactional_id: str, asking: Owner, partition: TopicPartition) -> ErrorCode:
+        """Whether the partition is in the producer's open transaction; nothing is changed."""
+        known = self._known.get(transactional_id)
+        problem = owner_problem(known, asking)
+        if known is None or problem is not None:
+            return problem or ErrorCode.invalid_producer_id_mapping
+        if known.state in PREPARED:
+            return ErrorCode.concurrent_transactions
+        in_it = known.state is State.ONGOING and partition in known.partitions
+        return ErrorCode.none if in_it else ErrorCode.transaction_abortable
 
     def forget_before(self, before_ms: int) -> None:
         """Forget transactional ids that nobody has used since then."""
@@ -159,17 +199,16 @@ class Transactions:
 
     # --- what others ask
 
-    def admission(self, partition: TopicPartition) -> Callable[[BatchHeader], ErrorCode | None]:
-        """Whether the producer of a transactional batch may write it into this partition (KIP-890's verification)."""
+    def admission(self, partition: TopicPartition, joins: Joins, now_ms: float) -> Admission:
+        """Whether the producer of a transactional batch may write it into this partition (KIP-890)."""
 
         def problem(header: BatchHeader) -> ErrorCode | None:
-            known = self._known.get(self._id_of.get(header.producer_id, ""))
-            if known is None:
-                return ErrorCode.invalid_producer_id_mapping
-            if known.epoch != header.producer_epoch:
-                return ErrorCode.invalid_producer_epoch
-            in_it = known.state is State.ONGOING and partition in known.partitions
-            return None if in_it else ErrorCode.invalid_txn_state
+            asking = Owner(header.producer_id, header.producer_epoch)
+            transactional_id = self._id_of.get(header.producer_id, "")
+            error = self.verify(transactional_id, asking, partition)
+            if error is ErrorCode.transaction_abortable and joins is Joins.BY_WRITING:
+                error = self.add_partitions(transactional_id, asking, (partition,), now_ms)
+            return None if error is ErrorCode.none else told(error, joins)
 
         return problem
 

@@ -5,7 +5,8 @@ Pure: every step takes the state there is and gives the next one, or Kafka's err
     Empty -> Ongoing -> PrepareCommit -> CompleteCommit -> Ongoing, or with a new epoch Empty
                      -> PrepareAbort  -> CompleteAbort  -> the same
 
-Rules: Kafka's TransactionCoordinator and TransactionMetadata (KIP-98, KIP-360, KIP-588).
+Rules: Kafka's TransactionCoordinator and TransactionMetadata (KIP-98, KIP-360, KIP-588), and for transactions of
+version 2 KIP-890: their partitions join as they are written to, and each end raises the producer's epoch.
 """
 
 from __future__ import annotations
@@ -69,10 +70,19 @@ class Transaction(msgspec.Struct, frozen=True):
     last_producer_id: int = NO_PRODUCER_ID
     changed_ms: int = -1
     """Time of day of the last change of state."""
+    raised: bool = False
+    """Whether the last end raised the epoch: the producer may ask for that end again with the epoch before."""
+    next_producer_id: int = NO_PRODUCER_ID
+    """The id that the producer goes on with when this end is complete, if its epochs are used up."""
 
     @property
     def owner(self) -> Owner:
         return Owner(self.producer_id, self.epoch)
+
+    @property
+    def next_owner(self) -> Owner:
+        """Who writes the next transaction."""
+        return self.owner if self.next_producer_id == NO_PRODUCER_ID else Owner(self.next_producer_id, 0)
 
 
 def owner_problem(known: Transaction | None, asking: Owner) -> ErrorCode | None:
@@ -134,6 +144,46 @@ def ended(known: Transaction | None, asking: Owner, now_ms: int, *, commit: bool
             return ErrorCode.invalid_txn_state
 
 
+def ended_raising(
+    known: Transaction | None, asking: Owner, fresh_id: Callable[[], int], now_ms: int, *, commit: bool
+) -> Transaction | ErrorCode:
+    """The same in version 2: the epoch goes up, so that what arrives late from before the end is refused.
+
+    An abort is possible without a transaction as well: the producer does not know which of its writes arrived.
+    """
+    again = known is not None and _asks_again(known, asking)
+    problem = None if again else owner_problem(known, asking)
+    if known is None or problem is not None:
+        return problem or _UNKNOWN
+    prepare = State.PREPARE_COMMIT if commit else State.PREPARE_ABORT
+    if known.state in PREPARED:
+        return ErrorCode.concurrent_transactions if known.state is prepare else ErrorCode.invalid_txn_state
+    if again:
+        if known.state is State.ONGOING:
+            return ErrorCode.producer_fenced
+        return known if known.state is _COMPLETED[prepare] else ErrorCode.invalid_txn_state
+    if commit and known.state is not State.ONGOING:
+        return ErrorCode.invalid_txn_state
+    raised = msgspec.structs.replace(
+        known,
+        epoch=known.epoch + 1,
+        last_epoch=known.epoch,
+        last_producer_id=NO_PRODUCER_ID,
+        raised=True,
+        next_producer_id=fresh_id() if known.epoch >= LARGEST_EPOCH else NO_PRODUCER_ID,
+    )
+    return prepared(raised, now_ms, commit=commit)
+
+
+def _asks_again(known: Transaction, asking: Owner) -> bool:
+    """The producer ends a transaction that has ended: it knows the epoch, or the id, from before."""
+    if not known.raised:
+        return False
+    if asking.producer_id == known.producer_id:
+        return asking.epoch + 1 == known.epoch
+    return asking == Owner(known.last_producer_id, LARGEST_EPOCH) and known.epoch == 0
+
+
 def prepared(known: Transaction, now_ms: int, *, commit: bool) -> Transaction:
     """Decided: from here on the transaction can only be completed."""
     state = State.PREPARE_COMMIT if commit else State.PREPARE_ABORT
@@ -142,14 +192,23 @@ def prepared(known: Transaction, now_ms: int, *, commit: bool) -> Transaction:
 
 def fenced(known: Transaction, now_ms: int) -> Transaction:
     """An ongoing transaction is aborted over its producer's head: the epoch that the producer knows is over."""
-    raised = msgspec.structs.replace(known, epoch=known.epoch + 1, last_epoch=NO_EPOCH)
+    raised = msgspec.structs.replace(known, epoch=known.epoch + 1, last_epoch=NO_EPOCH, raised=False)
     return prepared(raised, now_ms, commit=False)
 
 
 def completed(known: Transaction, now_ms: int) -> Transaction:
     """The markers are written and the offsets committed."""
-    return msgspec.structs.replace(
+    after = msgspec.structs.replace(
         known, state=_COMPLETED[known.state], partitions=(), groups=(), offsets=(), changed_ms=now_ms
+    )
+    if known.next_producer_id == NO_PRODUCER_ID:
+        return after
+    return msgspec.structs.replace(
+        after,
+        producer_id=known.next_producer_id,
+        epoch=0,
+        last_producer_id=known.producer_id,
+        next_producer_id=NO_PRODUCER_ID,
     )
 
 
@@ -166,7 +225,7 @@ def initialized(
             return problem
         if known.epoch not in {NO_EPOCH, expected.epoch} and expected.epoch == known.last_epoch:
             return known
-    after = msgspec.structs.replace(known, timeout_ms=timeout_ms, state=State.EMPTY, changed_ms=now_ms)
+    after = msgspec.structs.replace(known, timeout_ms=timeout_ms, state=State.EMPTY, changed_ms=now_ms, raised=False)
     last_epoch = NO_EPOCH if expected is None else expected.epoch
     if known.epoch >= LARGEST_EPOCH:
         return msgspec.structs.replace(

@@ -9,7 +9,6 @@ from kio.schema.errors import ErrorCode
 
 from millstream.broker.protocol.answers.data import NO_THROTTLE
 
-
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 

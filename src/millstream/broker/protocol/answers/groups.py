@@ -194,6 +194,27 @@ class TxnTopicResult:
 
 
 @dataclass(frozen=True, slots=True)
+class TxnResult:
+    transactional_id: str
+    topic_results: tuple[TxnTopicResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TxnPartitionsAdded:
-    results_by_topic_v3_and_below: tuple[TxnTopicResult, ...]
+    """Up to version 3 the answer is about one transaction, from version 4 on about a list of them."""
+
+    results_by_transaction: tuple[TxnResult, ...]
+    error_code: ErrorCode = ErrorCode.none
+    throttle_time: timedelta = NO_THROTTLE
+
+    @property
+    def results_by_topic_v3_and_below(self) -> tuple[TxnTopicResult, ...]:
+        return self.results_by_transaction[0].topic_results
+
+
+@dataclass(frozen=True, slots=True)
+class TxnEnded:
+    error_code: ErrorCode
+    producer_id: int = -1
+    producer_epoch: int = -1
     throttle_time: timedelta = NO_THROTTLE
