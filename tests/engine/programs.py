@@ -22,7 +22,7 @@ STATEFUL = ("count", "reduce", "fold", "declare", "tumble", "hop", "process", "p
 INNER_STREAM_JOINS = ("stream_join", "self_join")
 OUTER_STREAM_JOINS = ("left_stream_join", "outer_stream_join")
 JOINS = ("join", "left_join", "global_join", "left_global_join")
-WINDOWS = ("session", "slide", "forever", "close", "close_sessions", "close_sliding", "suppress", "limit")
+WINDOWS = ("session", "slide", "forever", "close", "close_sessions", "close_sliding", "suppress", "limit", "late")
 SHAPES = ("merge", "to", "branch", "repartition", "split", "route")
 
 
@@ -162,6 +162,11 @@ class Building:
     def suppress(self, stream: Values) -> Values:
         table = self._totals(self._grouped(stream).windowed_by(ms.session(5, grace=2)))
         return self._unwindowed(table.suppress(ms.until_window_closes()))
+
+    def late(self, stream: Values) -> Values:
+        counts = self._grouped(stream).windowed_by(ms.hopping(6, advance=4)).count()
+        counts.to_stream().to("windows")
+        return counts.late()
 
     def limit(self, stream: Values) -> Values:
         counts = self._grouped(stream).count()

@@ -94,6 +94,7 @@ def aggregated(
         refuse_in_windows(windowing, kept, how, site)
         builder.add_store(windowing.store(store, handle.key, kept.stored), site)
         keys = windowing.keys(handle.key)
+        builder.taken[node] = (handle.key, handle.value)
     on_close = windowing is not None and windowing.on_close
     added = Aggregate(
         name=node,

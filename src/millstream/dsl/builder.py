@@ -19,6 +19,7 @@ class Builder:
     def __init__(self, emit: Emit) -> None:
         self.emit = emit
         self.reserved: dict[str, StoreSpec] = {}  # stores that source tables get when they are needed, by node
+        self.taken: dict[str, tuple[Serde[Any], Serde[Any]]] = {}  # what aggregations in windows take, by node
         self._index = 0
         self._nodes: dict[str, Node] = {}
         self._stores: dict[str, StoreSpec] = {}
@@ -54,6 +55,9 @@ class Builder:
     def size(self) -> int:
         """The number of nodes so far."""
         return len(self._nodes)
+
+    def has_node(self, name: str) -> bool:
+        return name in self._nodes
 
     def node(self, name: str) -> Node:
         return self._nodes[name]

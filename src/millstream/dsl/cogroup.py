@@ -60,6 +60,7 @@ def cogrouped(of: Cogrouping, how: Materialized, site: CallSite) -> Handle:
             cached=emit == "latest",
         )
         builder.add(added)
+        builder.taken[node] = (place.key, place.value)
     merge = builder.name("COGROUPKSTREAM-MERGE", how.name and f"{how.name}-cogroup-merge")
     merged = CogroupMerge(name=merge, parents=tuple(names), site=site, emit=emit)
     return places[0].after(merged, key=keys, value=all_kept[0].results, store=store)

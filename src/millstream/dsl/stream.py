@@ -19,6 +19,7 @@ from millstream.dsl.foreign_key import foreign_key_joined
 from millstream.dsl.grouping import grouped
 from millstream.dsl.handle import Handle, value_serde
 from millstream.dsl.joins import global_joined, table_joined
+from millstream.dsl.late import late_records
 from millstream.dsl.processing import processed
 from millstream.dsl.stream_joins import StreamJoining, streams_joined
 from millstream.dsl.suppression import Suppression, suppressed
@@ -1044,6 +1045,20 @@ class Table(Generic[K, V]):
         return Table(suppressed(self.handle, suppression, name))
 
     # --- streams
+
+    def late(self) -> Stream[Any, Any]:
+        """The records that an aggregation in windows dropped as late, as they came: key, value, timestamp, headers.
+
+        They are those that were late for all their windows: one that a hopping or sliding window still took is not
+        among them, while the counter of late records counts every window that was missed. Call it on the table that
+        the aggregation gave.
+
+        >>> import millstream as ms
+        >>> clicks = ms.App("clicks").stream("clicks", value=str).group_by_key()
+        >>> counts = clicks.windowed_by(ms.tumbling("1m", grace="10s")).count()
+        >>> counts.late().to("late-clicks")
+        """
+        return Stream(late_records(self.handle))
 
     @overload
     def to_stream(self, *, emit: Emit = "every", name: str | None = None) -> Stream[K, V]: ...

@@ -10,6 +10,7 @@ from millstream.dsl.handle import Handle
 from millstream.dsl.rows import history_of, send_old
 from millstream.duration import Duration, parse_duration_ms
 from millstream.errors import ConfigError, TopologyError
+from millstream.plan.late import LateRecords
 from millstream.plan.nodes import Aggregate, StoreSpec
 from millstream.plan.site import CallSite, call_site
 from millstream.plan.suppress import Bounds, Suppress
@@ -106,5 +107,7 @@ def _window_wait(builder: Builder, name: str) -> int | None:
     node = builder.node(name)
     if isinstance(node, Aggregate) and node.windows is not None:
         return closes_after_ms(node.windows)
+    if isinstance(node, LateRecords):
+        return None
     waits = [wait for parent in node.parents if (wait := _window_wait(builder, parent)) is not None]
     return max(waits, default=None)

@@ -25,6 +25,7 @@ from millstream.engine.suppress import suppress
 from millstream.plan.branches import Branch, Split
 from millstream.plan.cogroup import CogroupMerge
 from millstream.plan.foreign_key import Answer, AnswerAll, AnswerSink, Register, Resolve, Subscribe
+from millstream.plan.late import LateRecords
 from millstream.plan.nodes import (
     Aggregate,
     Filter,
@@ -82,6 +83,7 @@ COMPILERS: Mapping[type[Node], NodeCompiler] = {
     GlobalJoin: joins.global_join,
     JoinRow: stream_joins.join_row,
     KeyPresent: stateless.key_present,
+    LateRecords: lambda _node, downstream, _parts: downstream.forward,
     Map: stateless.map_node,
     MapValues: stateless.map_values,
     Merge: stateless.merge,
@@ -115,9 +117,11 @@ def compile_nodes(sub: SubTopology, parts: Parts) -> dict[str, NodeFunction]:
     """
     functions: dict[str, NodeFunction] = {}
     for node in reversed(sub.nodes):
-        children = {child.name: functions[child.name] for child in sub.nodes if node.name in child.parents}
+        below = [child for child in sub.nodes if node.name in child.parents]
+        late = next((functions[child.name] for child in below if isinstance(child, LateRecords)), None)
+        children = {child.name: functions[child.name] for child in below if not isinstance(child, LateRecords)}
         together = fan_out_updates if isinstance(node, TableNode) else fan_out
-        downstream = Downstream(together(tuple(children.values())), children)
+        downstream = Downstream(together(tuple(children.values())), children, late)
         functions[node.name] = COMPILERS[type(node)](node, downstream, parts)
     parts.starts.reverse()
     parts.flushes.reverse()

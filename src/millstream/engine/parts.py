@@ -24,10 +24,14 @@ NodeFunction: TypeAlias = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class Downstream:
-    """A node's children: all of them as one function, in the order of attachment (rule O1), and each by its name."""
+    """A node's children: all of them as one function, in the order of attachment (rule O1), and each by its name.
+
+    `late` is the stream of the records that a windowed aggregation drops as late, if there is one.
+    """
 
     forward: NodeFunction
     by_name: Mapping[str, NodeFunction]
+    late: NodeFunction | None = None
 
 
 @dataclass(slots=True)

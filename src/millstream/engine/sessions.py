@@ -7,6 +7,8 @@ from typing import Any
 
 from millstream.engine.closing import EmitTimer, lossless
 from millstream.engine.emission import emitter
+from millstream.engine.folds import fold_for
+from millstream.engine.late import late_records
 from millstream.engine.merging import merging_for
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.plan.nodes import Aggregate
@@ -36,6 +38,7 @@ class SessionAggregate:
         self._context = parts.context
         self._closer = SessionCloser(node, downstream, parts) if node.on_close else None
         self._metrics, self._failed = parts.metrics, parts.failures.processing
+        self._late = late_records(downstream, fold_for(node.aggregation))
         self._time = -1  # observed by this operator (rule T5)
         if lossless(parts.settings):
             self._rows.limits.append(self._limit)
@@ -61,6 +64,7 @@ class SessionAggregate:
         bounds = Window(min(timestamp, first), max(timestamp, last))
         if bounds.end + self._gap + self._grace < self._time:  # W14
             self._metrics.late += 1
+            self._late(key, value, timestamp)
         else:
             self._accepted(key, value, bounds, found, timestamp)
         if self._closer is not None:

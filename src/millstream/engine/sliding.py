@@ -6,6 +6,8 @@ from typing import Any
 
 from millstream.engine.closing import WindowCloser, lossless
 from millstream.engine.emission import emitter
+from millstream.engine.folds import fold_for
+from millstream.engine.late import late_records
 from millstream.engine.merging import merging_for
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.plan.nodes import Aggregate
@@ -32,6 +34,8 @@ class SlidingAggregate:
         self._tells_empty = node.emit == "every"  # old values of nothing: Kafka Streams', though only without a cache
         self._closer = WindowCloser(node, downstream, parts, self._merging.result) if node.on_close else None
         self._metrics, self._failed = parts.metrics, parts.failures.processing
+        self._late = late_records(downstream, fold_for(node.aggregation))
+        self._taken = False  # by any window, the record at hand
         self._time = -1  # observed by this operator (rule T5)
         if lossless(parts.settings):
             self._rows.limits.append(self._limit)
@@ -57,14 +61,21 @@ class SlidingAggregate:
             self._time = timestamp
         if timestamp + self._width < self._time - self._grace:  # W7
             self._metrics.late += 1
+            self._late(key, value, timestamp)
             return
+        self._taken = False
         try:
             if timestamp < self._width:
                 self._early(key, value, timestamp)
-                return
-            self._walk(key, value, timestamp)
+            else:
+                self._walk(key, value, timestamp)
         except UpdateFailedError as stop:
             self._failed(self._node.name, self._node.site, stop.error)
+        else:
+            if not self._taken:
+                self._late(key, value, timestamp)
+            if timestamp < self._width:
+                return
         if self._closer is not None:
             self._closer.close(self._time - self._grace - 1)  # E7: the end must lie before it
 
@@ -135,6 +146,7 @@ class SlidingAggregate:
         if start + self._width < self._time - self._grace:  # W7
             self._metrics.late += 1
             return
+        self._taken = True
         try:
             before = self._merging.begin() if base is None else base
             new = self._merging.add(key, value, before)

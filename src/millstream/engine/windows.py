@@ -7,6 +7,7 @@ from typing import Any
 from millstream.engine.closing import WindowCloser, lossless
 from millstream.engine.emission import emitter
 from millstream.engine.folds import fold_for, old_of_none
+from millstream.engine.late import late_records
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.plan.nodes import Aggregate
 from millstream.plan.windows import FOREVER, TimeWindows, UnlimitedWindows
@@ -23,6 +24,7 @@ def windowed_aggregate(
     kept = FOREVER if isinstance(windows, UnlimitedWindows) else windows.size_ms + windows.grace_ms
     none = old_of_none(fold, node)
     metrics, failed = parts.metrics, parts.failures.processing
+    late = late_records(downstream, fold)
     segment_of, row = store.segment, store.row
     stream_time = -1  # observed by this operator (rule T5)
     closer = WindowCloser(node, downstream, parts, fold.result) if node.on_close else None
@@ -43,9 +45,6 @@ def windowed_aggregate(
 
     def update(key: Any, value: Any, timestamp: int, begin: int) -> bool:
         """Whether the record goes on to its next window."""
-        if begin + kept <= stream_time:  # W3
-            metrics.late += 1
-            return True
         segment = segment_of(begin)
         entry = segment.rows.get(key)
         try:
@@ -98,7 +97,12 @@ def windowed_aggregate(
             return
         if timestamp > stream_time:
             stream_time = timestamp
-        update(key, value, timestamp, timestamp - timestamp % size)
+        begin = timestamp - timestamp % size
+        if begin + kept <= stream_time:  # W3
+            metrics.late += 1
+            late(key, value, timestamp)
+        else:
+            update(key, value, timestamp, begin)
         if closer is not None:
             closer.close(stream_time - grace)
 
@@ -106,8 +110,12 @@ def windowed_aggregate(
         if not accepted(key, timestamp):
             return
         for begin in range(max(0, timestamp - size + advance) // advance * advance, timestamp + 1, advance):  # W1
-            if not update(key, value, timestamp, begin):
+            if begin + kept <= stream_time:  # W3
+                metrics.late += 1
+            elif not update(key, value, timestamp, begin):
                 break
+        if timestamp - timestamp % advance + kept <= stream_time:  # late for the last of them, so for all
+            late(key, value, timestamp)
         if closer is not None:
             closer.close(stream_time - grace)
 
