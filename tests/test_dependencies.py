@@ -6,8 +6,10 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Iterable
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
@@ -16,16 +18,38 @@ def canonical(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
+def names_of(requirements: Iterable[str]) -> set[str]:
+    return {canonical(re.split(r"[^\w.-]", requirement)[0]) for requirement in requirements}
+
+
+def project() -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return found
+
+
 def declared() -> set[str]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return {canonical(re.split(r"[^\w.-]", requirement)[0]) for requirement in project["dependencies"]}
+    return names_of(project()["dependencies"])
 
 
-def imported() -> set[str]:
-    """Names of the top-level modules that any module of the package or the examples imports."""
+def optional() -> set[str]:
+    extras = project()["optional-dependencies"]
+    return names_of(each for extra, requirements in extras.items() if extra != "dev" for each in requirements)
+
+
+def imported(*, in_functions: bool) -> set[str]:
+    """Names of the top-level modules that modules of the package or the examples import, when loaded or when called."""
     names: set[str] = set()
     for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "examples").rglob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_bytes(), path)):
+        tree = ast.parse(path.read_bytes(), path)
+        local = {
+            id(node)
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+            for node in ast.walk(function)
+        }
+        for node in ast.walk(tree):
+            if (id(node) in local) is not in_functions:
+                continue
             if isinstance(node, ast.Import):
                 names.update(alias.name.partition(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -33,9 +57,16 @@ def imported() -> set[str]:
     return names
 
 
-def test_every_library_that_is_imported_is_declared() -> None:
-    libraries = imported() - sys.stdlib_module_names - {"millstream", "examples"}
+def used(*, in_functions: bool) -> set[str]:
+    libraries = imported(in_functions=in_functions) - sys.stdlib_module_names - {"millstream", "examples"}
     owners = packages_distributions()
-    used = {canonical(owner) for library in libraries for owner in set(owners.get(library, [library]))}
-    assert used, "the package imports something"
-    assert used - declared() == set()
+    return {canonical(owner) for library in libraries for owner in set(owners.get(library, [library]))}
+
+
+def test_every_library_that_is_imported_is_declared() -> None:
+    assert used(in_functions=False), "the package imports something"
+    assert used(in_functions=False) - declared() == set()
+
+
+def test_what_is_imported_only_when_it_is_needed_is_an_extra() -> None:
+    assert used(in_functions=True) - declared() - optional() == set()

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
+import uuid
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import millstream as ms
 from millstream.serde import (
+    BOOLEAN,
     BYTES,
+    FLOAT32,
     FLOAT64,
+    INT16,
     INT32,
     INT64,
     STRING,
+    UUID,
+    VOID,
     JsonSerde,
     Serde,
     TimeWindowedSerde,
@@ -26,15 +35,22 @@ from millstream.serde import (
 )
 from millstream.serde.murmur2 import murmur2, partition_for
 
+ID = uuid.UUID("0123abcd-4567-89ef-0123-456789abcdef")
+
 
 @pytest.mark.parametrize(
     ("serde", "value", "data"),
     [
         (STRING, "é", "c3a9"),
         (BYTES, b"\x00a", "0061"),
+        (INT16, -2, "fffe"),
         (INT32, -2, "fffffffe"),
         (INT64, 42, "000000000000002a"),
+        (FLOAT32, 1.5, "3fc00000"),
         (FLOAT64, 1.5, "3ff8000000000000"),
+        (BOOLEAN, True, "01"),
+        (BOOLEAN, False, "00"),
+        (UUID, ID, "30313233616263642d343536372d383965662d303132332d343536373839616263646566"),
     ],
 )
 def test_scalars_are_written_as_kafka_writes_them(serde: Serde[Any], value: Any, data: str) -> None:
@@ -44,11 +60,60 @@ def test_scalars_are_written_as_kafka_writes_them(serde: Serde[Any], value: Any,
 
 @pytest.mark.parametrize(
     ("serde", "value"),
-    [(STRING, 5), (STRING, b"x"), (BYTES, "x"), (INT64, "1"), (INT64, 2**63), (INT32, 2**31), (INT64, 1.0)],
+    [
+        (STRING, 5),
+        (STRING, b"x"),
+        (BYTES, "x"),
+        (INT64, "1"),
+        (INT64, 2**63),
+        (INT32, 2**31),
+        (INT16, -(2**15) - 1),
+        (INT64, 1.0),
+        (FLOAT32, 1e39),
+        (FLOAT64, "1"),
+        (BOOLEAN, 1),
+        (UUID, str(ID)),
+    ],
 )
 def test_scalars_refuse_what_they_are_not_for(serde: Serde[Any], value: Any) -> None:
     with pytest.raises(TypeError, match=r"expected|does not fit"):
         serde.encode(value)
+
+
+@pytest.mark.parametrize(
+    ("serde", "data", "said"),
+    [
+        (INT64, b"12", "int64 is 8 bytes, got 2 bytes: b'12'; was it written as text, or with another serialiser?"),
+        (INT16, b"", "int16 is 2 bytes, got 0 bytes"),
+        (FLOAT32, b"x" * 30, r"got 30 bytes: b'x{20}' \.\.\."),
+        (BOOLEAN, b"true", "a boolean is the byte 0 or 1, got 4 bytes: b'true'"),
+        (BOOLEAN, b"\x02", "got 1 byte: "),
+        (UUID, b"x", "a UUID is text like"),
+        (VOID, b"x", "void is always null, got 1 byte: b'x'"),
+    ],
+)
+def test_bytes_of_another_form_are_refused(serde: Serde[Any], data: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        serde.decode(data)
+
+
+def test_an_integer_that_is_too_large_is_told_where_it_fits() -> None:
+    with pytest.raises(TypeError, match=r"does not fit int64: .*; ms.JsonSerde\(int\) takes integers of any size"):
+        INT64.encode(2**63)
+
+
+def test_void_has_no_values() -> None:
+    with pytest.raises(TypeError, match="void has no values but None"):
+        VOID.encode(1)
+
+
+@given(st.floats(width=32, allow_nan=False))
+def test_floats_of_32_bits(value: float) -> None:
+    assert FLOAT32.decode(FLOAT32.encode(value)) == value
+
+
+def test_nan_is_the_number_that_java_writes() -> None:
+    assert FLOAT64.encode(math.nan).hex() == "7ff8000000000000"
 
 
 class Place(ms.Record):
@@ -84,6 +149,9 @@ def test_serdes_are_chosen_by_type() -> None:
     assert serde_for(str) is STRING
     assert serde_for(int) is INT64
     assert serde_for(INT32) is INT32
+    assert serde_for(bool) is BOOLEAN
+    assert serde_for(uuid.UUID) is UUID
+    assert serde_for(type(None)) is VOID
     assert serde_for(dict[str, int]).name == "json(dict[str, int])"
 
 

@@ -11,7 +11,7 @@ import msgspec
 from millstream.dsl.aggregates import DeclaredAggregate
 from millstream.dsl.builder import Builder
 from millstream.dsl.fields import declared_fields, reads_by_item, require_fields, required_fields
-from millstream.dsl.handle import Handle, value_serde
+from millstream.dsl.handle import Handle, given_serde, value_serde
 from millstream.dsl.windowed import Windowing
 from millstream.duration import Duration, parse_duration_ms
 from millstream.errors import TopologyError
@@ -20,7 +20,7 @@ from millstream.plan.function import UNKNOWN, UserFunction, declared_result, use
 from millstream.plan.nodes import Aggregate, Emit, StoreSpec
 from millstream.plan.site import CallSite
 from millstream.plan.windows import SessionWindows, SlidingWindows
-from millstream.serde import JsonSerde, Serde
+from millstream.serde import Serde
 
 BALANCED_KINDS = frozenset(
     {
@@ -146,8 +146,8 @@ def declared(
         _refuse_one_way(columns, site)
     of = handle.value.type
     made = tuple(_column(of, name, column, site) for name, column in columns.items())
-    stored = JsonSerde(_accumulators(of, made, balanced=balanced))
-    return Kept(Declared(result, made, reads_by_item(of)), stored, JsonSerde(result))
+    stored = given_serde(_accumulators(of, made, balanced=balanced))
+    return Kept(Declared(result, made, reads_by_item(of)), stored, given_serde(result))
 
 
 def refuse_mixture(given: Mapping[str, Any], result: Any, columns: Mapping[str, Any], site: CallSite) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import operator
 import typing
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import msgspec
 
 from millstream.errors import TopologyError
 from millstream.plan.site import CallSite
+from millstream.serde.shape import is_pydantic
 
 
 def declared_fields(of: Any) -> dict[str, Any] | None:
@@ -23,17 +25,40 @@ def declared_fields(of: Any) -> dict[str, Any] | None:
     >>> declared_fields(Report)
     {'cdn': <class 'str'>}
     """
-    if isinstance(of, type) and issubclass(of, msgspec.Struct):
-        hints = typing.get_type_hints(of)
-        return {field.name: hints.get(field.name, Any) for field in msgspec.structs.fields(of)}
-    if dataclasses.is_dataclass(of) and isinstance(of, type):
-        hints = typing.get_type_hints(of)
-        return {field.name: hints.get(field.name, Any) for field in dataclasses.fields(of)}
-    return None
+    names = _field_names(of)
+    if names is None:
+        return None
+    hints = typing.get_type_hints(of)
+    return {name: hints.get(name, Any) for name in names}
+
+
+def _field_names(of: Any) -> list[str] | None:
+    if not isinstance(of, type):
+        return None
+    if issubclass(of, msgspec.Struct):
+        return [field.name for field in msgspec.structs.fields(of)]
+    if dataclasses.is_dataclass(of):
+        return [field.name for field in dataclasses.fields(of)]
+    if is_pydantic(of):
+        return list(of.model_fields)  # type: ignore[attr-defined]
+    if issubclass(of, tuple) and hasattr(of, "_fields"):
+        return list(of._fields)
+    if hasattr(of, "__attrs_attrs__"):
+        return [field.name for field in of.__attrs_attrs__]
+    return list(of.__annotations__) if typing.is_typeddict(of) else None
 
 
 def required_fields(of: Any) -> list[str]:
     """Fields of a record type that have no default."""
+    if is_pydantic(of):
+        return [name for name, field in of.model_fields.items() if field.is_required()]
+    if not dataclasses.is_dataclass(of) and not issubclass(of, msgspec.Struct):
+        parameters = inspect.signature(of).parameters.values()
+        optional = getattr(of, "__optional_keys__", ())
+        known = declared_fields(of) or {}
+        return [p.name for p in parameters if p.name in known and p.default is p.empty] or [
+            name for name in known if typing.is_typeddict(of) and name not in optional
+        ]
     if issubclass(of, msgspec.Struct):
         return [field.name for field in msgspec.structs.fields(of) if field.required]
     none = dataclasses.MISSING
@@ -53,7 +78,7 @@ def require_fields(of: Any, names: tuple[str, ...], site: CallSite) -> dict[str,
 
 def reads_by_item(of: Any) -> bool:
     """Whether a field is read as value["name"] and not as value.name."""
-    return declared_fields(of) is None
+    return typing.is_typeddict(of) or declared_fields(of) is None
 
 
 def getter(of: Any, name: str) -> Callable[[Any], Any]:
@@ -75,7 +100,10 @@ def composite_key(of: Any, types: dict[str, Any], given: Any, site: CallSite) ->
     def key_of(value: Any) -> Any:
         return key_type(*read(value))
 
-    return key_type, key_of
+    def named(value: Any) -> Any:
+        return key_type(**dict(zip(names, read(value), strict=True)))
+
+    return key_type, named if is_pydantic(key_type) or typing.is_typeddict(key_type) else key_of
 
 
 @cache

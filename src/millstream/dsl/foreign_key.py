@@ -36,7 +36,7 @@ def foreign_key_joined(
     send_old(left, needed=True)
     send_old(right, needed=True)
     fn = user_function(foreign_key, site)
-    responses = _subscribed(left, right, fn, (keeps_left, how.name), site)
+    responses, topics = _subscribed(left, right, fn, (keeps_left, how.name), site)
     builder = left.builder
     resolver = builder.name(
         f"{PREFIX}-RESPONSE-RESOLVER-PROCESSOR", how.name and f"{how.name}-subscription-response-resolver"
@@ -46,6 +46,7 @@ def foreign_key_joined(
             name=resolver,
             parents=(responses.node,),
             site=site,
+            **topics,
             table=left.node,
             looked_up=looked_up(left),
             joiner=user_function(joiner, site, values=2),
@@ -60,8 +61,8 @@ def foreign_key_joined(
 
 def _subscribed(
     left: Handle, right: Handle, foreign_key: UserFunction, how: tuple[bool, str | None], site: CallSite
-) -> Handle:
-    """The place behind the response topic."""
+) -> tuple[Handle, dict[str, str]]:
+    """The place behind the response topic, and the names of both topics."""
     (keeps_left, name), builder = how, left.builder
     wishes = RepartitionTopic(
         f"{name}-subscription-registration-topic" if name else f"{builder.name(f'{PREFIX}-REGISTRATION')}-topic"
@@ -89,11 +90,13 @@ def _subscribed(
     for topic in (wishes, answers):
         builder.add_repartition_topic(topic, site)
     requests, replies = RequestSerde(), ReplySerde()
+    topics = {"requests": wishes.name, "answers": answers.name}
     builder.add(
         Register(
             name=registration,
             parents=(left.node,),
             site=site,
+            **topics,
             foreign_key=foreign_key,
             left=keeps_left,
             key=left.key,
@@ -104,12 +107,22 @@ def _subscribed(
     builder.add(Sink(name=sink, parents=(registration,), topic=wishes.name, **to_right))
     builder.add(Source(name=source, parents=(), topics=(wishes.name,), **to_right))
     builder.add_store(StoreSpec(store, "subscriptions", right.key, requests), site)
-    builder.add(Subscribe(name=receive, parents=(source,), site=site, subscriptions=store, foreign_key=right.key))
+    builder.add(
+        Subscribe(
+            name=receive,
+            parents=(source,),
+            site=site,
+            requests=wishes.name,
+            subscriptions=store,
+            foreign_key=right.key,
+        )
+    )
     builder.add(
         Answer(
             name=join_foreign,
             parents=(receive,),
             site=site,
+            answers=answers.name,
             table=right.node,
             looked_up=looked_up(right),
             value=right.value,
@@ -120,6 +133,7 @@ def _subscribed(
             name=join_subscription,
             parents=(right.node,),
             site=site,
+            **topics,
             subscriptions=store,
             foreign_key=right.key,
             value=right.value,
@@ -141,7 +155,7 @@ def _subscribed(
             name=source_back, parents=(), site=site, topics=(answers.name,), key=left.key, value=replies, internal=True
         )
     )
-    return left.at(source_back)
+    return left.at(source_back), topics
 
 
 def _output(resolved: Handle, how: Materialized, site: CallSite) -> Handle:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from millstream.dsl.fields import composite_key, getter, require_fields
-from millstream.dsl.handle import Handle, key_serde
+from millstream.dsl.handle import Handle, given_serde, key_serde
 from millstream.errors import TopologyError
 from millstream.plan.function import UserFunction, user_function
 from millstream.plan.nodes import SelectKey
 from millstream.plan.site import CallSite, call_site
-from millstream.serde import Serde, serde_for
+from millstream.serde import Serde
 
 
 def grouped(handle: Handle, keys: tuple[str | Callable[..., Any], ...], key: Any) -> Handle:
@@ -32,4 +32,4 @@ def _group_key(handle: Handle, keys: tuple[Any, ...], key: Any, site: CallSite) 
     if len(keys) == 1:
         return UserFunction(getter(of, keys[0]), False, keys[0]), key_serde(key or types[keys[0]], None)
     key_type, key_of = composite_key(of, types, key, site)
-    return UserFunction(key_of, False, ", ".join(keys)), serde_for(key_type, key=True)
+    return UserFunction(key_of, False, ", ".join(keys)), given_serde(key_type, key=True)

@@ -74,6 +74,8 @@ def given_serde(given: Any, *, key: bool = False) -> Serde[Any]:
     except TypeError as error:
         site = call_site("key=" if key else "value=")
         raise TopologyError(f"{site}: {given!r} is no type that can be read and written: {error}") from error
+    except ImportError as error:  # a type of an optional library, which is not installed whole
+        raise TopologyError(f"{call_site('key=' if key else 'value=')}: {error}") from error
 
 
 def same_serde(first: Serde[Any], second: Serde[Any]) -> bool:

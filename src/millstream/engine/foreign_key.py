@@ -10,6 +10,7 @@ import mmh3
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.plan.foreign_key import Answer, AnswerAll, AnswerSink, Register, Resolve, Subscribe
 from millstream.plan.internal import internal_topic
+from millstream.serde import Serde, bound, exact
 from millstream.serde.subscription import Instruction, Reply, Request
 from millstream.state import SubscriptionRows
 
@@ -21,7 +22,9 @@ Asked = tuple[Any, Instruction]
 def register(node: Register, downstream: Downstream, parts: Parts) -> NodeFunction:
     """Rules J27-J34: what an update of a left row asks of which foreign key."""
     fn, forward, failed = node.foreign_key.by_key_and_value, downstream.forward, parts.failures.processing
-    encode_key, encode_value = node.key.encode, node.value.encode
+    # the key comes back as the key of the answer
+    encode_key = bound(node.key, internal_topic(parts.app_id, node.answers), is_key=True).encode
+    encode_value = _hashed(node, parts).encode
     context, metrics, partition = parts.context, parts.metrics, parts.task.partition
     requests = _left_requests if node.left else _inner_requests
 
@@ -65,7 +68,7 @@ def _left_requests(old: Any, new: Any, had_row: bool, has_row: bool) -> list[Ask
 def subscribe(node: Subscribe, downstream: Downstream, parts: Parts) -> NodeFunction:
     """Rule J35, its first half: deletes and stores. A null foreign key is never stored."""
     rows: SubscriptionRows = parts.rows(node.subscriptions)
-    forward, encode = downstream.forward, node.foreign_key.encode
+    forward, encode = downstream.forward, _foreign_keys(node, parts).encode
 
     def call(foreign_key: Any, request: Request, timestamp: int) -> None:
         if foreign_key is not None:
@@ -81,7 +84,8 @@ def subscribe(node: Subscribe, downstream: Downstream, parts: Parts) -> NodeFunc
 
 def answer(node: Answer, downstream: Downstream, parts: Parts) -> NodeFunction:
     """Rule J35, its second half."""
-    row_of, forward, encode = parts.lookup(node.table), downstream.forward, node.value.encode
+    row_of, forward = parts.lookup(node.table), downstream.forward
+    encode = _answers(node.value, node.answers, parts).encode
 
     def call(foreign_key: Any, request: Request, timestamp: int) -> None:
         if request.instruction is Instruction.DELETE_QUIETLY:
@@ -101,8 +105,9 @@ def answer(node: Answer, downstream: Downstream, parts: Parts) -> NodeFunction:
 def answer_all(node: AnswerAll, downstream: Downstream, parts: Parts) -> NodeFunction:
     """Rule J36."""
     rows: SubscriptionRows = parts.rows(node.subscriptions)
-    forward, encode_key, encode_value = downstream.forward, node.foreign_key.encode, node.value.encode
-    context = parts.context
+    forward, context = downstream.forward, parts.context
+    encode_key = _foreign_keys(node, parts).encode
+    encode_value = _answers(node.value, node.answers, parts).encode
 
     def call(foreign_key: Any, new: Any, _old: Any, timestamp: int) -> None:
         if foreign_key is None or not context.latest:
@@ -134,7 +139,8 @@ def answer_sink(node: AnswerSink, _downstream: Downstream, parts: Parts) -> Node
 def resolve(node: Resolve, downstream: Downstream, parts: Parts) -> NodeFunction:
     """Rule J37: an answer to a left value that is no longer there is stale."""
     row_of, forward, failed = parts.lookup(node.table), downstream.forward, parts.failures.processing
-    encode, decode, left = node.value.encode, node.other.decode, node.left
+    encode = _hashed(node, parts).encode
+    decode, left = _answers(node.other, node.answers, parts).decode, node.left
     joined = _joined(node)
 
     def call(key: Any, reply: Reply, timestamp: int) -> None:
@@ -152,6 +158,20 @@ def resolve(node: Resolve, downstream: Downstream, parts: Parts) -> NodeFunction
         forward(key, result, timestamp)
 
     return call
+
+
+def _foreign_keys(node: Subscribe | AnswerAll, parts: Parts) -> Serde[Any]:
+    """Of the subscription store's keys. The endings -fk and -vh are Kafka Streams' own."""
+    return bound(node.foreign_key, f"{internal_topic(parts.app_id, node.requests)}-fk", is_key=True)
+
+
+def _hashed(node: Register | Resolve, parts: Parts) -> Serde[Any]:
+    """Of left values, whose bytes are hashed in both places."""
+    return bound(node.value, f"{internal_topic(parts.app_id, node.requests)}-vh", is_key=False)
+
+
+def _answers(serde: Serde[Any], topic: str, parts: Parts) -> Serde[Any]:
+    return exact(bound(serde, internal_topic(parts.app_id, topic), is_key=False))
 
 
 def _joined(node: Resolve) -> Callable[[Any, Any, Any], Any]:

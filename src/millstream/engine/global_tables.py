@@ -29,7 +29,7 @@ class GlobalTables:
         self.stores: dict[str, KeyValueRows] = {}
         self._by_topic: dict[str, list[KeyValueRows]] = {}
         for table in topology.global_tables:
-            rows = open_store(table.store)
+            rows = open_store(table.store, table.topic)
             assert isinstance(rows, KeyValueRows)
             self.stores[table.store.name] = rows
             self._by_topic.setdefault(table.topic, []).append(rows)

@@ -41,6 +41,7 @@ class TopicBuffer:
     """Rows for one topic. Kafka's default partitioner chooses by key; null keys take turns (rule F14)."""
 
     def __init__(self, topic: str, partitions: int) -> None:
+        self.name = topic
         self.partitions = [PartitionBuffer(TopicPartition(topic, number)) for number in range(partitions)]
         self._turn = 0
 

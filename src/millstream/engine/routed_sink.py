@@ -7,45 +7,48 @@ from typing import Any
 
 from millstream.engine.outbox import PartitionBuffer, TopicBuffer
 from millstream.engine.parts import Downstream, NodeFunction, Parts
-from millstream.engine.sink import Address, addressing
+from millstream.engine.sink import Address, addressing, value_serde
 from millstream.errors import MillstreamError
 from millstream.plan.internal import internal_topic
 from millstream.plan.nodes import Partitioner, Sink
 from millstream.plan.sinks import RoutedSink
+from millstream.serde import bound
 
 # key, value -> the key's bytes and the partitions that get the record
 Places = Callable[[Any, Any], tuple[bytes | None, Iterable[PartitionBuffer]]]
+Target = tuple[str, Places, Callable[[Any], bytes]]  # a topic, the places in it, what writes its values
 
 
 def partitioned_sink(node: Sink, partitioner: Partitioner, parts: Parts) -> NodeFunction:
     """Into one topic; a partitioner of the user's chooses where."""
     topic = internal_topic(parts.app_id, node.topic) if node.internal else node.topic
-    places = _places(node, partitioner, parts.outbox.topic(topic))
-    return _writer(node, lambda _key, _value: (topic, places), parts)
+    target = (topic, _places(node, partitioner, parts.outbox.topic(topic)), value_serde(node, topic).encode)
+    return _writer(node, lambda _key, _value: target, parts)
 
 
 def routed_sink(node: RoutedSink, _downstream: Downstream, parts: Parts) -> NodeFunction:
     topic_of = node.topic_of.by_key_and_value
-    known: dict[str, Places] = {}
+    known: dict[str, Target] = {}
 
-    def route(key: Any, value: Any) -> tuple[str, Places]:
+    def route(key: Any, value: Any) -> Target:
         topic = topic_of(key, value)
         if not isinstance(topic, str) or not topic:
             raise TypeError(f"expected the name of a topic, got {topic!r}")
-        places = known.get(topic)
-        if places is None:
-            places = known[topic] = _places(node, node.partitioner, parts.outbox.topic(topic))
-        return topic, places
+        target = known.get(topic)
+        if target is None:
+            places = _places(node, node.partitioner, parts.outbox.topic(topic))
+            target = known[topic] = (topic, places, value_serde(node, topic).encode)
+        return target
 
     return _writer(node, route, parts)
 
 
-def _writer(node: Sink | RoutedSink, route: Callable[[Any, Any], tuple[str, Places]], parts: Parts) -> NodeFunction:
-    encode_value, context, failures = node.value.encode, parts.context, parts.failures
+def _writer(node: Sink | RoutedSink, route: Callable[[Any, Any], Target], parts: Parts) -> NodeFunction:
+    context, failures = parts.context, parts.failures
 
     def call(key: Any, value: Any, timestamp: int) -> None:
         try:
-            topic, places = route(key, value)
+            topic, places, encode_value = route(key, value)
         except MillstreamError:
             raise
         except Exception as error:
@@ -64,7 +67,8 @@ def _writer(node: Sink | RoutedSink, route: Callable[[Any, Any], tuple[str, Plac
 
 
 def _places(node: Sink | RoutedSink, partitioner: Partitioner | None, buffer: TopicBuffer) -> Places:
-    address_of, encode_key = addressing(node.key, buffer), node.key.encode
+    keys = bound(node.key, buffer.name, is_key=True)
+    address_of, encode_key = addressing(keys, buffer), keys.encode
 
     def by_key(key: Any, _value: Any) -> tuple[bytes | None, Iterable[PartitionBuffer]]:
         data, rows = _default(key, address_of, buffer)

@@ -10,7 +10,8 @@ from millstream.engine.outbox import PartitionBuffer, TopicBuffer
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.plan.internal import internal_topic
 from millstream.plan.nodes import Sink
-from millstream.serde import Serde, SessionWindowedSerde, TimeWindowedSerde, Windowed
+from millstream.plan.sinks import RoutedSink
+from millstream.serde import Serde, SessionWindowedSerde, TimeWindowedSerde, Windowed, bound, exact
 
 REMEMBERED_KEYS = 100_000
 
@@ -22,7 +23,8 @@ _END_START = Struct(">qq")
 def sink(node: Sink, _downstream: Downstream, parts: Parts) -> NodeFunction:
     topic = internal_topic(parts.app_id, node.topic) if node.internal else node.topic
     buffer = parts.outbox.topic(topic)
-    address_of, encode_value = addressing(node.key, buffer), node.value.encode
+    address_of = addressing(bound(node.key, topic, is_key=True), buffer)
+    encode_value = value_serde(node, topic).encode
     context, failures = parts.context, parts.failures
 
     def call(key: Any, value: Any, timestamp: int) -> None:
@@ -39,6 +41,12 @@ def sink(node: Sink, _downstream: Downstream, parts: Parts) -> NodeFunction:
         rows.timestamps.append(timestamp)
 
     return call
+
+
+def value_serde(node: Sink | RoutedSink, topic: str) -> Serde[Any]:
+    """The serde of values into a topic; what goes into an internal one comes back as it was."""
+    serde = bound(node.value, topic, is_key=False)
+    return exact(serde) if isinstance(node, Sink) and node.internal else serde
 
 
 class Addresses(dict[Any, Address]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from millstream.plan.nodes import StoreSpec
+from millstream.serde import bound, exact
 from millstream.state import (
     JoinBufferRows,
     JoinRows,
@@ -30,25 +31,27 @@ Rows: TypeAlias = (
 )
 
 
-def open_store(spec: StoreSpec) -> Rows:
+def open_store(spec: StoreSpec, topic: str) -> Rows:
+    """An empty store whose contents are written to a topic, its changelog, or read from one."""
+    key, value = bound(spec.key, topic, is_key=True), exact(bound(spec.value, topic, is_key=False))
     match spec.kind:
         case "window":
             return WindowRows(
-                spec.name, (spec.key, spec.value), spec.window_ms, spec.retention_ms + spec.shows_ms, by_key=spec.by_key
+                spec.name, (key, value), spec.window_ms, spec.retention_ms + spec.shows_ms, by_key=spec.by_key
             )
         case "session":
-            return SessionRows(spec.name, (spec.key, spec.value), spec.retention_ms + spec.shows_ms)
+            return SessionRows(spec.name, (key, value), spec.retention_ms + spec.shows_ms)
         case "suppress":
-            return SuppressRows(spec.name, (spec.key, spec.value))
+            return SuppressRows(spec.name, (key, value))
         case "versioned":
-            return VersionedRows(spec.name, (spec.key, spec.value), spec.history_ms)
+            return VersionedRows(spec.name, (key, value), spec.history_ms)
         case "join-buffer":
-            return JoinBufferRows(spec.name, (spec.key, spec.value))
+            return JoinBufferRows(spec.name, (key, value))
         case "join-window":
-            return JoinRows(spec.name, (spec.key, spec.value), spec.retention_ms)
+            return JoinRows(spec.name, (key, value), spec.retention_ms)
         case "join-parked":
-            return ParkedRows(spec.name, spec.key, spec.value)
+            return ParkedRows(spec.name, key, value)
         case "subscriptions":
             return SubscriptionRows(spec.name)
         case "keyvalue":
-            return KeyValueRows(spec.name, spec.key, spec.value)
+            return KeyValueRows(spec.name, key, value)

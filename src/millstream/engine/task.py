@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from millstream.engine.compiler import compile_nodes
@@ -21,9 +21,10 @@ from millstream.engine.settings import EngineSettings
 from millstream.engine.stores import Rows, open_store
 from millstream.errors import MillstreamError, SerializationError, StateError
 from millstream.model import Batch, OutBatch, TopicPartition
-from millstream.plan.internal import TaskId, TaskSpec, internal_topic
+from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, internal_topic
 from millstream.plan.nodes import Source
 from millstream.plan.topology import SubTopology
+from millstream.serde import bound, exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,9 @@ class Task:
         self.needs_commit = False
         self._context = TaskContext(wiring.wall_ms)
         failures = Failures(str(spec.id), wiring.settings, wiring.outbox, self._context, self.metrics)
-        self._stores: dict[str, Rows] = {store.name: open_store(store) for store in sub.stores}
+        self._stores: dict[str, Rows] = {
+            store.name: open_store(store, changelog_topic(wiring.app_id, store.name)) for store in sub.stores
+        }
         self._changelogs = dict(spec.changelogs)
         self._parts = Parts(
             spec.id,
@@ -71,7 +74,7 @@ class Task:
         self._started = False
 
     def _input(self, partition: TopicPartition, failures: Failures) -> PartitionInput:
-        source = self._sources[partition.topic]
+        source = _bound(self._sources[partition.topic], partition.topic)
         refusals = Refusals(partial(failures.undecodable, source.name), partial(failures.untimed, source))
         return PartitionInput(partition, RowDecoder(source, refusals, self.metrics))
 
@@ -260,6 +263,11 @@ def _run_plain(function: NodeFunction, run: Run) -> None:
 def compile_task(sub: SubTopology, spec: TaskSpec, wiring: Wiring) -> Task:
     """A task that is ready to be restored."""
     return Task(sub, spec, wiring)
+
+
+def _bound(source: Source, topic: str) -> Source:
+    value = bound(source.value, topic, is_key=False)
+    return replace(source, key=bound(source.key, topic, is_key=True), value=exact(value) if source.internal else value)
 
 
 def _sources_by_topic(sub: SubTopology, app_id: str) -> dict[str, Source]:

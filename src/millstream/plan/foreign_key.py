@@ -12,8 +12,10 @@ from millstream.serde import Serde
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register(Node):
-    """Updates of the left table as requests, under their foreign key."""
+    """Updates of the left table as requests, under their foreign key: into one topic, to be answered in the other."""
 
+    requests: str
+    answers: str
     foreign_key: UserFunction
     left: bool
     key: Serde[Any]  # of the left table
@@ -24,6 +26,7 @@ class Register(Node):
 class Subscribe(Node):
     """Requests into the subscription store."""
 
+    requests: str
     subscriptions: str
     foreign_key: Serde[Any]
 
@@ -34,8 +37,9 @@ class Subscribe(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Node):
-    """Requests answered with the right table's row."""
+    """Requests answered with the right table's row, into the topic `answers`."""
 
+    answers: str
     table: str
     looked_up: tuple[str, ...]
     value: Serde[Any]  # of the right table
@@ -53,6 +57,8 @@ class Answer(Node):
 class AnswerAll(Node):
     """An update of the right table, told to all who subscribed to its key."""
 
+    requests: str
+    answers: str
     subscriptions: str
     foreign_key: Serde[Any]
     value: Serde[Any]
@@ -71,6 +77,8 @@ class AnswerSink(Sink):
 class Resolve(Node):
     """Answers joined with the left table's row, if that is still the one that asked."""
 
+    requests: str
+    answers: str
     table: str
     looked_up: tuple[str, ...]
     joiner: UserFunction

@@ -1,32 +1,49 @@
 """Bytes <-> objects."""
 
 from millstream.serde.change import Change, ChangeSerde
-from millstream.serde.contract import Serde
+from millstream.serde.contract import Serde, TopicBound, bound
+from millstream.serde.exact import exact
+from millstream.serde.functions import FunctionSerde, serde_from
 from millstream.serde.infer import serde_for
 from millstream.serde.json import JsonSerde, is_hashable
+from millstream.serde.lists import ListSerde
 from millstream.serde.murmur2 import partition_for
 from millstream.serde.record import Record
-from millstream.serde.scalars import BYTES, FLOAT64, INT32, INT64, STRING
+from millstream.serde.scalars import BOOLEAN, BYTES, FLOAT32, FLOAT64, INT16, INT32, INT64, STRING, UUID, VOID
 from millstream.serde.sides import SideValuesSerde
 from millstream.serde.windowed import SessionWindowedSerde, TimeWindowedSerde, Window, Windowed
+from millstream.serde.windowed_keys import session_windowed, time_windowed
 
 __all__ = [
+    "BOOLEAN",
     "BYTES",
+    "FLOAT32",
     "FLOAT64",
+    "INT16",
     "INT32",
     "INT64",
     "STRING",
+    "UUID",
+    "VOID",
     "Change",
     "ChangeSerde",
+    "FunctionSerde",
     "JsonSerde",
+    "ListSerde",
     "Record",
     "Serde",
     "SessionWindowedSerde",
     "SideValuesSerde",
     "TimeWindowedSerde",
+    "TopicBound",
     "Window",
     "Windowed",
+    "bound",
+    "exact",
     "is_hashable",
     "partition_for",
     "serde_for",
+    "serde_from",
+    "session_windowed",
+    "time_windowed",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from millstream.serde.contract import Serde
+from millstream.serde.contract import Serde, bound
 
 V = TypeVar("V")
 
@@ -29,6 +29,9 @@ class ChangeSerde(Generic[V]):
         self.name = f"change({inner.name})"
         self.type = tuple
         self.cacheable = False
+
+    def for_topic(self, topic: str, *, is_key: bool) -> ChangeSerde[V]:
+        return ChangeSerde(bound(self.inner, topic, is_key=is_key))
 
     def encode(self, value: Change, /) -> bytes:
         new, old = value

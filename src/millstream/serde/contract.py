@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
 
@@ -13,6 +13,8 @@ class Serde(Protocol[T]):
     `name` tells one serde from another in messages and in the plan's fingerprint. `cacheable` says that equal objects
     have equal bytes, so that the bytes of a repeated key need not be made again. Either direction may raise any
     exception: the engine reports it with the record's place.
+
+    A serde may also have `for_topic` (see `TopicBound`).
     """
 
     @property
@@ -27,3 +29,22 @@ class Serde(Protocol[T]):
     def encode(self, value: T, /) -> bytes: ...
 
     def decode(self, data: bytes, /) -> T: ...
+
+
+@runtime_checkable
+class TopicBound(Protocol):
+    """A serde that depends on the topic, such as one whose schema is registered under the topic's name.
+
+    `for_topic` is asked once for each place where the serde is used, when a task is made, never for a record. State
+    stores use the names of their changelogs, as in Kafka Streams.
+    """
+
+    def for_topic(self, topic: str, *, is_key: bool) -> Any: ...
+
+
+def bound(serde: Serde[T], topic: str, *, is_key: bool) -> Serde[T]:
+    """The serde for the keys or the values of one topic."""
+    if isinstance(serde, TopicBound):
+        of_topic: Serde[T] = serde.for_topic(topic, is_key=is_key)
+        return of_topic
+    return serde

@@ -10,11 +10,13 @@ from collections.abc import Hashable
 from typing import Any
 
 from millstream.serde.contract import Serde
+from millstream.serde.functions import FunctionSerde, completed
 from millstream.serde.json import JsonSerde
-from millstream.serde.scalars import BYTES, FLOAT64, INT64, STRING, ScalarSerde
+from millstream.serde.models import PydanticSerde, is_made_of_models
+from millstream.serde.scalars import BOOLEAN, BYTES, FLOAT64, INT64, STRING, UUID, VOID
 
 NONE = type(None)
-SCALARS: dict[Any, ScalarSerde] = {str: STRING, bytes: BYTES, int: INT64, float: FLOAT64}
+SCALARS: dict[Any, FunctionSerde] = {each.type: each for each in (STRING, BYTES, INT64, FLOAT64, BOOLEAN, UUID, VOID)}
 
 
 def is_serde(given: Any) -> bool:
@@ -22,7 +24,7 @@ def is_serde(given: Any) -> bool:
 
 
 def serde_for(given: Any, *, key: bool = False) -> Serde[Any]:
-    """The serde for a type: str, bytes, int and float as Kafka's own serialisers write them, all else as JSON.
+    """The serde for a type: str, bytes, int, float, bool and UUID as Kafka's own serialisers write them, else as JSON.
 
     >>> serde_for(int).encode(1).hex()
     '0000000000000001'
@@ -30,11 +32,12 @@ def serde_for(given: Any, *, key: bool = False) -> Serde[Any]:
     b'[1,2]'
     """
     if is_serde(given):
-        serde: Serde[Any] = given
-        return serde
+        return completed(given)
     of = without_none(given)
     scalar = SCALARS.get(of) if isinstance(of, Hashable) else None
-    return scalar or JsonSerde(of, key=key)
+    if scalar is not None:
+        return scalar
+    return PydanticSerde(of, key=key) if is_made_of_models(of) else JsonSerde(of, key=key)
 
 
 def without_none(of: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Any
 
-from millstream.serde.contract import Serde
+from millstream.serde.contract import Serde, bound
 
 _LIST = Struct(">Bi")
 _LENGTH = Struct(">i")
@@ -27,6 +27,10 @@ class SideValuesSerde:
         self.name = f"sides({left.name}, {right.name})"
         self.type = tuple
         self.cacheable = False
+
+    def for_topic(self, topic: str, *, is_key: bool) -> SideValuesSerde:
+        right, left = (bound(side, topic, is_key=is_key) for side in self.sides)
+        return SideValuesSerde(left, right)
 
     def encode(self, value: tuple[int, list[Any]], /) -> bytes:
         side, values = value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from millstream.serde.contract import Serde
+from millstream.serde.contract import Serde, bound
 
 K = TypeVar("K")
 
@@ -68,6 +68,9 @@ class TimeWindowedSerde(Generic[K]):
         self.type = Windowed
         self.cacheable = inner.cacheable
 
+    def for_topic(self, topic: str, *, is_key: bool) -> TimeWindowedSerde[K]:
+        return TimeWindowedSerde(bound(self.inner, topic, is_key=is_key), self.size_ms)
+
     def encode(self, value: Windowed[K], /) -> bytes:
         return self.inner.encode(value.key) + _START.pack(value.window.start)
 
@@ -91,6 +94,9 @@ class SessionWindowedSerde(Generic[K]):
         self.name = f"session-windowed({inner.name})"
         self.type = Windowed
         self.cacheable = inner.cacheable
+
+    def for_topic(self, topic: str, *, is_key: bool) -> SessionWindowedSerde[K]:
+        return SessionWindowedSerde(bound(self.inner, topic, is_key=is_key))
 
     def encode(self, value: Windowed[K], /) -> bytes:
         start, end = value.window

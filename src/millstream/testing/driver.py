@@ -17,7 +17,7 @@ from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, internal
 from millstream.plan.nodes import Sink, Source
 from millstream.plan.sinks import RoutedSink
 from millstream.plan.topology import Topology, as_one
-from millstream.serde import serde_for
+from millstream.serde import bound, serde_for
 from millstream.state import KeyValueRows, KeyValueStore, VersionedRows
 
 APP_ID = "app"
@@ -99,11 +99,11 @@ class TestDriver:
         source = self._sources.get(topic)
         if source is None and topic in self._globals.topics:
             rows = self._globals.rows_of(topic)[0]
-            serdes = (rows.key, rows.value)
+            serdes = (rows.key, rows.value)  # of this topic already
         elif source is None:
             raise MillstreamError(f"the program reads no topic {topic!r}; it reads {', '.join(self._sources)}")
         else:
-            serdes = (source.key, source.value)
+            serdes = (bound(source.key, topic, is_key=True), bound(source.value, topic, is_key=False))
         key_bytes = None if key is None else serdes[0].encode(key)
         value_bytes = None if value is None else serdes[1].encode(value)
         self.pipe_bytes(topic, value_bytes, key=key_bytes, timestamp=timestamp, headers=headers)
@@ -150,6 +150,7 @@ class TestDriver:
         sink = self._sinks.get(topic) or self._routed
         keys = serde_for(key, key=True) if key is not None else sink.key if sink else serde_for(bytes)
         values = serde_for(value) if value is not None else sink.value if sink else serde_for(bytes)
+        keys, values = bound(keys, topic, is_key=True), bound(values, topic, is_key=False)
         return [
             OutputRecord(
                 None if raw_key is None else keys.decode(raw_key),
