@@ -21,6 +21,7 @@ from millstream.dsl.aggregates import (
     top,
     variance,
 )
+from millstream.dsl.calls import async_calls
 from millstream.dsl.stores import key_value_store, session_store, versioned_store, window_store
 from millstream.dsl.stream import CogroupedStream, GlobalTable, GroupedStream, GroupedTable, SplitStream, Stream, Table
 from millstream.dsl.stream_joins import join_window
@@ -36,6 +37,7 @@ __all__ = [
     "Stream",
     "Table",
     "approx_count_distinct",
+    "async_calls",
     "collect_list",
     "collect_set",
     "count",

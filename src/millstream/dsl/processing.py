@@ -9,6 +9,7 @@ from typing import Any
 from millstream.dsl.builder import Builder
 from millstream.dsl.handle import Handle, given_serde, value_serde
 from millstream.errors import TopologyError
+from millstream.plan.calls import Calls
 from millstream.plan.function import user_function
 from millstream.plan.nodes import Process, StoreSpec
 from millstream.plan.site import CallSite, call_site
@@ -23,27 +24,56 @@ def processed(
     serdes: tuple[Any, Any],
     name: str | None,
     *,
+    calls: Calls | None = None,
     fixed_key: bool = False,
 ) -> Handle:
     site = call_site("process_values" if fixed_key else "process")
     check_supplier(supplier, site, "process")
     names = connected(handle.builder, supplier, stores, site)
+    _check_calls(supplier, names, calls, site)
     kind = "PROCESSVALUES" if fixed_key else "PROCESSOR"
     node = name or handle.builder.name(f"KSTREAM-{kind}")  # a name burns no index here
     key, value = serdes
     return handle.after(
-        Process(name=node, parents=(handle.node,), site=site, supplier=supplier, stores=names, fixed_key=fixed_key),
+        Process(
+            name=node,
+            parents=(handle.node,),
+            site=site,
+            supplier=supplier,
+            stores=names,
+            fixed_key=fixed_key,
+            calls=calls,
+        ),
         key=handle.key if key is None else given_serde(key, key=True),
         value=value_serde(value, None),
         key_changed=handle.key_changed if fixed_key else True,
     )
 
 
+def _check_calls(supplier: Any, stores: tuple[str, ...], calls: Calls | None, site: CallSite) -> None:
+    """What is told by a class or a generator is refused here; of what a function makes it is told when it is made."""
+    method = getattr(supplier, "process", None) if isinstance(supplier, type) else None
+    known = method is not None or inspect.isgeneratorfunction(supplier) or inspect.isasyncgenfunction(supplier)
+    is_async = inspect.isasyncgenfunction(supplier) or inspect.iscoroutinefunction(method)
+    if calls is not None and not isinstance(calls, Calls):
+        raise TopologyError(f"{site}: calls= takes ms.async_calls(...), got {calls!r}")
+    if calls is not None and known and not is_async:
+        raise TopologyError(f"{site}: calls= is for asynchronous processors, and {supplier.__name__} is none")
+    if stores and is_async:
+        raise TopologyError(
+            f"{site}: an asynchronous processor has no stores, because its calls are under way at the same time; look "
+            "rows up in a join or a processor before it"
+        )
+
+
 def check_supplier(supplier: Any, site: CallSite, method: str) -> None:
     """A supplier is a class that has the method, a function that makes one, or a generator function of a record."""
     if not callable(supplier):
         raise TopologyError(f"{site}: expected a processor class or a function that makes one, got {supplier!r}")
-    user_function(supplier, site, values=int(inspect.isgeneratorfunction(supplier)), key=False)
+    if inspect.iscoroutinefunction(supplier):
+        raise TopologyError(f"{site}: {supplier.__qualname__} is async and has to yield what is passed on")
+    generates = inspect.isgeneratorfunction(supplier) or inspect.isasyncgenfunction(supplier)
+    user_function(supplier, site, values=int(generates), key=False)
     if isinstance(supplier, type) and not callable(getattr(supplier, method, None)):
         takes = "record" if method == "process" else "key, value"
         raise TopologyError(f"{site}: {supplier.__name__} has no {method}({takes}) method")

@@ -7,13 +7,14 @@ types or serdes of what the operator makes, where they can't be told from the fu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar, overload
 
 from millstream.dsl import steps, tables
 from millstream.dsl.aggregates import DeclaredAggregate
 from millstream.dsl.aggregation import Kept, Materialized, aggregated, declared, folded, refuse_mixture
 from millstream.dsl.branches import Splitting, branched
+from millstream.dsl.calls import checked_calls, mapped_values_async
 from millstream.dsl.cogroup import Cogrouping, Group, check_group, cogrouped
 from millstream.dsl.foreign_key import foreign_key_joined
 from millstream.dsl.grouping import grouped
@@ -27,6 +28,7 @@ from millstream.dsl.windowed import EmitStrategy, Windowing, windowing
 from millstream.duration import Duration
 from millstream.errors import TopologyError
 from millstream.plan.aggregation import Balanced, Counted, Declared, Reduced
+from millstream.plan.calls import Calls
 from millstream.plan.function import user_function
 from millstream.plan.nodes import Emit, Partitioner, StoreSpec, ToStream
 from millstream.plan.site import call_site
@@ -42,7 +44,7 @@ V2 = TypeVar("V2")
 W = TypeVar("W")
 
 # a class or a function that makes processors, or a generator function of a record
-Supplier: TypeAlias = Callable[[], Any] | Callable[[Any], Iterable[Any]]
+Supplier: TypeAlias = Callable[[], Any] | Callable[[Any], Iterable[Any]] | Callable[[Any], AsyncIterable[Any]]
 
 
 class Stream(Generic[K, V]):
@@ -78,6 +80,57 @@ class Stream(Generic[K, V]):
     def map_values(self, mapper: Callable[..., Any], *, value: Any = None, name: str | None = None) -> Stream[K, Any]:
         """A new value for each record; the key stays."""
         return Stream(steps.mapped_values(self.handle, mapper, value, name))
+
+    @overload
+    def map_values_async(
+        self,
+        mapper: Callable[[V], Awaitable[V2]],
+        *,
+        concurrency: int = 100,
+        timeout: Duration | None = "30s",
+        retries: int = 0,
+        backoff: Duration = "100ms",
+        value: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    @overload
+    def map_values_async(
+        self,
+        mapper: Callable[[K, V], Awaitable[V2]],
+        *,
+        concurrency: int = 100,
+        timeout: Duration | None = "30s",
+        retries: int = 0,
+        backoff: Duration = "100ms",
+        value: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, V2]: ...
+    def map_values_async(
+        self,
+        mapper: Callable[..., Awaitable[Any]],
+        *,
+        concurrency: int = 100,
+        timeout: Duration | None = "30s",
+        retries: int = 0,
+        backoff: Duration = "100ms",
+        value: Any = None,
+        name: str | None = None,
+    ) -> Stream[K, Any]:
+        """A new value that is awaited, such as the answer of a service; the key stays, and so does the records' order.
+
+        Up to `concurrency` calls of a task are under way at a time; all of a round's are done before the commit that
+        covers them. A call that fails, or takes longer than `timeout`, is made again up to `retries` times, after
+        `backoff` and then twice that; then `on_error` decides about its record. An operator with a client to open and
+        close is written with `process_values`.
+
+        >>> import millstream as ms
+        >>> async def rated(line: str) -> int:
+        ...     return len(line)
+        >>> lines = ms.App("lines").stream("lines", value=str)
+        >>> lines.map_values_async(rated, concurrency=20, timeout="5s").to("ratings")
+        """
+        calls = checked_calls((concurrency, timeout, retries, backoff), call_site("map_values_async"))
+        return Stream(mapped_values_async(self.handle, mapper, calls, value, name))
 
     def map(
         self, mapper: Callable[[K, V], tuple[K2, V2]], *, key: Any = None, value: Any = None, name: str | None = None
@@ -170,6 +223,7 @@ class Stream(Generic[K, V]):
         supplier: Supplier,
         *,
         stores: Sequence[StoreSpec | str] = (),
+        calls: Calls | None = None,
         value: type[V2] | Serde[V2],
         name: str | None = None,
     ) -> Stream[K, V2]: ...
@@ -179,6 +233,7 @@ class Stream(Generic[K, V]):
         supplier: Supplier,
         *,
         stores: Sequence[StoreSpec | str] = (),
+        calls: Calls | None = None,
         key: type[K2] | Serde[K2],
         value: type[V2] | Serde[V2],
         name: str | None = None,
@@ -189,6 +244,7 @@ class Stream(Generic[K, V]):
         supplier: Supplier,
         *,
         stores: Sequence[StoreSpec | str] = (),
+        calls: Calls | None = None,
         key: Any = None,
         value: Any = None,
         name: str | None = None,
@@ -198,6 +254,7 @@ class Stream(Generic[K, V]):
         supplier: Supplier,
         *,
         stores: Sequence[StoreSpec | str] = (),
+        calls: Calls | None = None,
         key: Any = None,
         value: Any = None,
         name: str | None = None,
@@ -205,9 +262,11 @@ class Stream(Generic[K, V]):
         """Records through a processor: an object with `process(record)`, made once for each task by `supplier`,
         or a generator function of the record, which yields what is passed on.
 
-        `stores` are the stores that it sees (rule P7). Keys keep their serde unless `key` is given.
+        `stores` are the stores that it sees (rule P7); a class may bring its own as the attribute `stores`. Keys keep
+        their serde unless `key` is given. An async `process`, or an async generator, makes `calls` for several records
+        at a time, and what it forwards keeps the order of its records.
         """
-        return Stream(processed(self.handle, supplier, stores, (key, value), name))
+        return Stream(processed(self.handle, supplier, stores, (key, value), name, calls=calls))
 
     @overload
     def process_values(
@@ -215,6 +274,7 @@ class Stream(Generic[K, V]):
         supplier: Supplier,
         *,
         stores: Sequence[StoreSpec | str] = (),
+        calls: Calls | None = None,
         value: type[V2] | Serde[V2],
         name: str | None = None,
     ) -> Stream[K, V2]: ...
@@ -224,6 +284,7 @@ class Stream(Generic[K, V]):
         supplier: Supplier,
         *,
         stores: Sequence[StoreSpec | str] = (),
+        calls: Calls | None = None,
         value: Any = None,
         name: str | None = None,
     ) -> Stream[K, Any]: ...
@@ -232,6 +293,7 @@ class Stream(Generic[K, V]):
         supplier: Supplier,
         *,
         stores: Sequence[StoreSpec | str] = (),
+        calls: Calls | None = None,
         value: Any = None,
         name: str | None = None,
     ) -> Stream[K, Any]:
@@ -250,7 +312,7 @@ class Stream(Generic[K, V]):
         >>> lines = ms.App("lines").stream("lines", value=str)
         >>> lines.process_values(Numbered, stores=[ms.key_value_store("seen", value=int)], value=int).to("numbers")
         """
-        return Stream(processed(self.handle, supplier, stores, (None, value), name, fixed_key=True))
+        return Stream(processed(self.handle, supplier, stores, (None, value), name, calls=calls, fixed_key=True))
 
     # --- groups and joins
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from millstream.engine import (
+    async_processors,
     branches,
     cogroup,
     foreign_key,
@@ -35,6 +36,7 @@ from millstream.plan.nodes import (
     KeyPresent,
     Map,
     MapValues,
+    MapValuesAsync,
     Merge,
     Node,
     Peek,
@@ -86,6 +88,7 @@ COMPILERS: Mapping[type[Node], NodeCompiler] = {
     LateRecords: lambda _node, downstream, _parts: downstream.forward,
     Map: stateless.map_node,
     MapValues: stateless.map_values,
+    MapValuesAsync: async_processors.map_values_async,
     Merge: stateless.merge,
     Peek: stateless.peek,
     Process: processors.process,
@@ -125,6 +128,7 @@ def compile_nodes(sub: SubTopology, parts: Parts) -> dict[str, NodeFunction]:
         functions[node.name] = COMPILERS[type(node)](node, downstream, parts)
     parts.starts.reverse()
     parts.flushes.reverse()
+    parts.settles.reverse()
     parts.closes.reverse()
     return functions
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from millstream.engine.context import TaskContext
+from millstream.engine.event_loop import EventLoop
 from millstream.engine.failures import Failures
 from millstream.engine.lookups import Lookup, is_versioned, lookup
 from millstream.engine.metrics import TaskMetrics
@@ -49,11 +50,14 @@ class Parts:
     nodes: Mapping[str, Node]
     specs: Mapping[str, StoreSpec]
     settings: EngineSettings
+    loop: EventLoop
     close_times: dict[str, int] = field(default_factory=dict)  # by store: up to when it has emitted (rule E9)
     stream_time: Schedule = field(default_factory=Schedule)
     wall_clock: Schedule = field(default_factory=Schedule)
     starts: list[Callable[[], None]] = field(default_factory=list)  # once, when the stores are restored
     flushes: list[Callable[[], None]] = field(default_factory=list)  # at the end of each round
+    settles: list[Callable[[], None]] = field(default_factory=list)  # before a punctuation: calls under way
+    discards: list[Callable[[], None]] = field(default_factory=list)  # when what is under way is given up
     closes: list[Callable[[], None]] = field(default_factory=list)
 
     def rows(self, store: str) -> Any:

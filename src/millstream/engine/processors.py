@@ -1,4 +1,4 @@
-"""The Processor API: the user's processors, what they see, and the node that runs one (rules P1-P7)."""
+"""The Processor API: the user's processors, and the node that runs one (rules P1, P2, P7, X15)."""
 
 from __future__ import annotations
 
@@ -6,154 +6,22 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from millstream.duration import Duration, parse_duration_ms
-from millstream.engine.facades import facade, kept_by, results_of
-from millstream.engine.message import FixedKeyMessage, Message, RecordMetadata
+from millstream.engine.async_processors import AsyncCalling, AsyncGeneratorProcessor, is_async
+from millstream.engine.lifecycle import Lifecycle
+from millstream.engine.message import FixedKeyMessage, Message
 from millstream.engine.parts import Downstream, NodeFunction, Parts
-from millstream.engine.punctuation import ClockKind, Punctuation, first_due
-from millstream.errors import MillstreamError, StateError, TopologyError
-from millstream.plan.nodes import Node, Process
-from millstream.state import Access, KeyValueStore
+from millstream.engine.processor_context import ProcessorContext
+from millstream.errors import MillstreamError, TopologyError
+from millstream.plan.nodes import Process
 
 
 class Processor(Protocol):
-    """What `process` makes one of for each task. `init(context)` and `close()` are called where they exist."""
+    """What `process` makes one of for each task. `init(context)` and `close()` are called where they exist.
+
+    Where `process` is an `async def`, `init` and `close` may be too.
+    """
 
     def process(self, record: Message) -> object: ...
-
-
-class ProcessorContext:
-    """What a processor can do: forward records, read the clocks, see its stores, be called later."""
-
-    def __init__(self, node: Process, downstream: Downstream, parts: Parts) -> None:
-        self._node = node
-        self._downstream = downstream
-        self._parts = parts
-        self._task = parts.context
-        self._forward = downstream.forward
-
-    @property
-    def application_id(self) -> str:
-        return self._parts.app_id
-
-    @property
-    def task_id(self) -> str:
-        return str(self._parts.task)
-
-    def forward(self, record: Message, child: str | None = None) -> None:
-        """Pass a record to all children, or to the one with that name; it has gone through when this returns."""
-        if self._node.fixed_key and not isinstance(record, FixedKeyMessage):
-            raise MillstreamError(
-                f"{self._node.site}: it must keep the key: forward what process was given, changed by with_value and "
-                "the like; use process for records of another key"
-            )
-        target = self._forward
-        if child is not None:
-            found = self._downstream.by_name.get(child)
-            if found is None:
-                known = ", ".join(self._downstream.by_name) or "none"
-                raise MillstreamError(f"{self._node.site}: there is no child named {child!r}; there are: {known}")
-            target = found
-        task = self._task
-        headers, timestamp = task.headers, task.timestamp
-        task.headers, task.timestamp = record.headers, record.timestamp
-        try:
-            target(record.key, record.value, record.timestamp)
-        finally:
-            task.headers, task.timestamp = headers, timestamp
-
-    def schedule(
-        self,
-        interval: Duration,
-        kind: ClockKind,
-        callback: Callable[[int], object],
-        *,
-        start: int | None = None,
-    ) -> Punctuation:
-        """Call back with the current time in ms, every interval of stream time or wall-clock time (rules P3, P4).
-
-        Stream-time calls are due at multiples of the interval from 0, wall-clock calls from now on; `start` shifts
-        both. Missed calls collapse into one. The result's `cancel()` ends it.
-        """
-        interval_ms = parse_duration_ms(interval)
-        if interval_ms <= 0:
-            raise MillstreamError(f"{self._node.site}: a punctuation's interval must be more than 0")
-        if kind not in ("stream-time", "wall-clock"):
-            raise MillstreamError(f'{self._node.site}: the kind is "stream-time" or "wall-clock", got {kind!r}')
-        due, anchor = first_due(kind, interval_ms, self._task.wall_ms, start)
-        item = Punctuation(kind, interval_ms, due, anchor, self._guarded(callback))
-        (self._parts.stream_time if kind == "stream-time" else self._parts.wall_clock).add(item)
-        return item
-
-    def get_state_store(self, name: str) -> Any:
-        """A store that was given to `process(..., stores=[...])`, or a global table's store (rule P7)."""
-        shared = self._parts.global_stores.get(name)
-        if shared is not None:
-            return KeyValueStore(shared, Access(self._refuse_global))
-        if name not in self._node.stores:
-            known = ", ".join(self._node.stores) or "none"
-            raise TopologyError(
-                f"{self._node.site}: the store {name!r} is not connected to this processor (connected: {known}); "
-                "name it in process(..., stores=[...])"
-            )
-        nodes = self._parts.nodes
-        keeper = kept_by(name, nodes)
-        access = Access(self._time) if keeper is None else Access(self._refuse(keeper), results_of(name, nodes))
-        store = facade(self._parts.specs[name], self._parts.rows(name), access)
-        if store is None:
-            raise TopologyError(f"{self._node.site}: the store {name!r} is of use only to the operator that it is of")
-        return store
-
-    def _time(self) -> int:
-        """The timestamp of what is written now."""
-        return max(self._task.timestamp, 0)
-
-    def _refuse_global(self) -> int:
-        """What a store asks before it writes; the rows of a global table come from its topic alone (rule K18)."""
-        raise StateError(f"{self._node.site}: the store of a global table is read-only; write to its topic")
-
-    def _refuse(self, keeper: Node) -> Callable[[], int]:
-        def refuse() -> int:
-            raise StateError(
-                f"{self._node.site}: this store is read-only, because {keeper.site} keeps it; declare a store of the "
-                "processor's own"
-            )
-
-        return refuse
-
-    def current_stream_time_ms(self) -> int:
-        """The largest timestamp that the task has taken from any of its inputs (rule T4); -1 at first."""
-        return self._task.stream_time
-
-    def current_system_time_ms(self) -> int:
-        """The wall clock, as the task's loop last read it."""
-        return self._task.wall_ms
-
-    @property
-    def record_metadata(self) -> RecordMetadata:
-        """Where the record at hand came from; no topic and -1 in a punctuation (rule P1)."""
-        rows, row = self._task.rows, self._task.row
-        if rows is None:
-            return RecordMetadata(None, -1, -1)
-        return RecordMetadata(rows.source.topic, rows.source.partition, rows.offsets[row])
-
-    def commit(self) -> None:
-        """Ask for a commit soon (rule P6)."""
-        self._task.commit_requested = True
-
-    def _guarded(self, callback: Callable[[int], object]) -> Callable[[int], None]:
-        node, failed, task = self._node, self._parts.failures.processing, self._task
-
-        def call(now: int) -> None:
-            task.rows, task.headers, task.timestamp = None, (), now  # P1
-            try:
-                callback(now)
-            except MillstreamError:
-                raise
-            except Exception as error:
-                failed(node.name, node.site, error)
-
-        return call
 
 
 class GeneratorProcessor:
@@ -172,10 +40,10 @@ class GeneratorProcessor:
 
 
 def process(node: Process, downstream: Downstream, parts: Parts) -> NodeFunction:
-    supplier = node.supplier
-    processor: Any = GeneratorProcessor(node.supplier) if inspect.isgeneratorfunction(supplier) else supplier()
-    if not callable(getattr(processor, "process", None)):
-        raise TopologyError(f"{node.site}: {type(processor).__name__} has no process(record) method")
+    processor = _made(node)
+    if is_async(processor):
+        return AsyncCalling(node, processor, downstream, parts).call
+    Lifecycle(node, processor, ProcessorContext(node, downstream, parts), parts).attach()
     context, failed = parts.context, parts.failures.processing
     run, message = processor.process, FixedKeyMessage if node.fixed_key else Message
 
@@ -188,8 +56,17 @@ def process(node: Process, downstream: Downstream, parts: Parts) -> NodeFunction
         except Exception as error:
             failed(node.name, node.site, error)
 
-    if hasattr(processor, "init"):
-        parts.starts.append(lambda: processor.init(ProcessorContext(node, downstream, parts)))
-    if hasattr(processor, "close"):
-        parts.closes.append(processor.close)
     return call
+
+
+def _made(node: Process) -> Any:
+    """A processor for this task."""
+    supplier = node.supplier
+    if inspect.isgeneratorfunction(supplier):
+        return GeneratorProcessor(supplier)
+    if inspect.isasyncgenfunction(supplier):
+        return AsyncGeneratorProcessor(supplier)
+    processor = supplier()
+    if not callable(getattr(processor, "process", None)):
+        raise TopologyError(f"{node.site}: {type(processor).__name__} has no process(record) method")
+    return processor

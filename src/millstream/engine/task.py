@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from millstream.engine.compiler import compile_nodes
 from millstream.engine.context import TaskContext
+from millstream.engine.event_loop import EventLoop
 from millstream.engine.failures import Failures
 from millstream.engine.global_tables import GlobalTables
 from millstream.engine.inputs import PartitionInput, Run, TaskInputs
@@ -36,6 +37,7 @@ class Wiring:
     outbox: Outbox
     global_tables: GlobalTables
     wall_ms: int
+    loop: EventLoop = field(default_factory=EventLoop)
 
 
 class Task:
@@ -64,6 +66,7 @@ class Task:
             {node.name: node for node in sub.nodes},
             {store.name: store for store in sub.stores},
             wiring.settings,
+            wiring.loop,
         )
         self._functions = compile_nodes(sub, self._parts)
         self._tracked = any(node.needs_place for node in sub.nodes)
@@ -178,6 +181,7 @@ class Task:
             function(keys[row], values[row], timestamp)
             if context.stream_time >= schedule.next_due:
                 context.row = row + 1  # this record is done, whatever becomes of the punctuation
+                self._settle()
                 schedule.run(context.stream_time)
 
     def punctuate(self, wall_ms: int) -> bool:
@@ -185,6 +189,7 @@ class Task:
         self._context.wall_ms = wall_ms
         if wall_ms < self._parts.wall_clock.next_due:
             return False
+        self._settle()
         called = self._parts.wall_clock.run(wall_ms)
         self.needs_commit |= called
         return called
@@ -192,6 +197,11 @@ class Task:
     def next_wall_punctuation(self) -> int | None:
         due = self._parts.wall_clock.next_due
         return None if due == NEVER else due
+
+    def _settle(self) -> None:
+        """Wait for the calls that are under way; a punctuation sees what came of them."""
+        for settle in self._parts.settles:
+            settle()
 
     def end_round(self) -> None:
         """Pass on what `emit="latest"` held back, from parents to children."""
@@ -235,6 +245,8 @@ class Task:
         """Forget what is buffered and not processed."""
         for item in self._inputs.by_partition.values():
             item.discard()
+        for discard in self._parts.discards:
+            discard()
 
     def store(self, name: str) -> Rows:
         if name not in self._stores:
@@ -242,11 +254,18 @@ class Task:
         return self._stores[name]
 
     def close(self) -> None:
-        """Close the processors, if they were started."""
-        if self._started:
-            self._started = False
-            for close in self._parts.closes:
+        """Close the processors, if they were started: each of them, whatever others raise; then the first raises."""
+        if not self._started:
+            return
+        self._started = False
+        failed: list[MillstreamError] = []
+        for close in self._parts.closes:
+            try:
                 close()
+            except MillstreamError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
 
 
 def _run_plain(function: NodeFunction, run: Run) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from millstream.plan.aggregation import Aggregation
+from millstream.plan.calls import Calls
 from millstream.plan.function import UserFunction
 from millstream.plan.site import CallSite
 from millstream.plan.windows import Windows
@@ -154,6 +155,18 @@ class MapValues(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MapValuesAsync(Node):
+    """A new value that is awaited, for several records at a time; their order and the key stay."""
+
+    mapper: UserFunction
+    calls: Calls
+
+    @property
+    def needs_place(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Map(Node):
     """A new key and value."""
 
@@ -277,6 +290,7 @@ class Process(Node):
     supplier: Callable[..., Any]
     stores: tuple[str, ...]
     fixed_key: bool = False
+    calls: Calls | None = None  # how an asynchronous one makes them
 
     @property
     def needs_place(self) -> bool:

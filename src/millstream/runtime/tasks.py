@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from millstream.client.contract import EARLIEST, CommittedOffset, DataConsumer, Membership
 from millstream.config import Settings
-from millstream.engine import EngineSettings, GlobalTables, Outbox, TaskMetrics, Wiring, compile_task
+from millstream.engine import EngineSettings, EventLoop, GlobalTables, Outbox, TaskMetrics, Wiring, compile_task
 from millstream.model import Batch, TopicPartition
 from millstream.plan.topology import Topology
 from millstream.runtime.clock import Clock
@@ -41,6 +41,7 @@ class Tasks:
         self._in = surroundings
         self._tables = tables
         self._held: dict[TopicPartition, HeldTask] = {}
+        self._loop = EventLoop()
         self.past = TaskMetrics()  # of tasks that are no longer here
 
     def __iter__(self) -> Iterator[HeldTask]:
@@ -132,6 +133,7 @@ class Tasks:
             self._in.outbox,
             self._tables.tables,
             self._in.clock.wall_ms(),
+            self._loop,
         )
 
 

@@ -1,0 +1,177 @@
+"""What a processor can do while it runs: forward, read clocks and stores, be called later (rules P1-P7)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from millstream.duration import Duration, parse_duration_ms
+from millstream.engine.context import Place
+from millstream.engine.facades import facade, kept_by, results_of
+from millstream.engine.message import FixedKeyMessage, Message, RecordMetadata
+from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.engine.punctuation import ClockKind, Punctuation, first_due
+from millstream.errors import MillstreamError, StateError, TopologyError
+from millstream.plan.nodes import Node, Process
+from millstream.state import Access, KeyValueStore
+
+
+def metadata_of(rows: Any, row: int) -> RecordMetadata:
+    """Where a source record stood; nowhere in a punctuation."""
+    if rows is None:
+        return RecordMetadata(None, -1, -1)
+    return RecordMetadata(rows.source.topic, rows.source.partition, rows.offsets[row])
+
+
+class ProcessorContext:
+    """What a processor can do: forward records, read the clocks, see its stores, be called later."""
+
+    def __init__(self, node: Process, downstream: Downstream, parts: Parts) -> None:
+        self._node = node
+        self._downstream = downstream
+        self._parts = parts
+        self._task = parts.context
+        self._children = downstream.forward
+
+    @property
+    def application_id(self) -> str:
+        return self._parts.app_id
+
+    @property
+    def task_id(self) -> str:
+        """The task's sub-topology and partition, such as `0_3`."""
+        return str(self._parts.task)
+
+    # --- records
+
+    def forward(self, record: Message, child: str | None = None) -> None:
+        """Pass a record to all children, or to the one with that name; it has gone through when this returns.
+
+        In an asynchronous processor it goes on when the earlier records have, which is after `process` has returned.
+        """
+        self.pass_on(self.target(record, child), record)
+
+    def target(self, record: Message, child: str | None) -> NodeFunction:
+        """Where a record is forwarded to; refuses another key where it must stay (rules O3, P2)."""
+        if self._node.fixed_key and not isinstance(record, FixedKeyMessage):
+            raise MillstreamError(
+                f"{self._node.site}: it must keep the key: forward what process was given, changed by with_value and "
+                "the like; use process for records of another key"
+            )
+        if child is None:
+            return self._children
+        found = self._downstream.by_name.get(child)
+        if found is None:
+            known = ", ".join(self._downstream.by_name) or "none"
+            raise MillstreamError(f"{self._node.site}: there is no child named {child!r}; there are: {known}")
+        return found
+
+    def pass_on(self, target: NodeFunction, record: Message) -> None:
+        """A record's time and headers are those at hand for the nodes below (rule P2)."""
+        task = self._task
+        headers, timestamp = task.headers, task.timestamp
+        task.headers, task.timestamp = record.headers, record.timestamp
+        try:
+            target(record.key, record.value, record.timestamp)
+        finally:
+            task.headers, task.timestamp = headers, timestamp
+
+    @property
+    def record_metadata(self) -> RecordMetadata:
+        """Where the record at hand came from; no topic and -1 in a punctuation (rule P1)."""
+        place: Place = (self._task.rows, self._task.row)
+        return metadata_of(*place)
+
+    def commit(self) -> None:
+        """Ask for a commit soon (rule P6)."""
+        self._task.commit_requested = True
+
+    # --- time
+
+    def current_stream_time_ms(self) -> int:
+        """The largest timestamp that the task has taken from any of its inputs (rule T4); -1 at first."""
+        return self._task.stream_time
+
+    def current_system_time_ms(self) -> int:
+        """The wall clock, as the task's loop last read it."""
+        return self._task.wall_ms
+
+    def schedule(
+        self,
+        interval: Duration,
+        kind: ClockKind,
+        callback: Callable[[int], object],
+        *,
+        start: int | None = None,
+    ) -> Punctuation:
+        """Call back with the current time in ms, every interval of stream time or wall-clock time (rules P3, P4).
+
+        Stream-time calls are due at multiples of the interval from 0, wall-clock calls from now on; `start` shifts
+        both. Missed calls collapse into one. The result's `cancel()` ends it.
+        """
+        interval_ms = parse_duration_ms(interval)
+        if interval_ms <= 0:
+            raise MillstreamError(f"{self._node.site}: a punctuation's interval must be more than 0")
+        if kind not in ("stream-time", "wall-clock"):
+            raise MillstreamError(f'{self._node.site}: the kind is "stream-time" or "wall-clock", got {kind!r}')
+        if start is not None and start < 0:
+            raise MillstreamError(f"{self._node.site}: a punctuation starts at 0 or later, got {start}")
+        if inspect.iscoroutinefunction(callback):
+            raise MillstreamError(f"{self._node.site}: a punctuation is a plain function, not an async one")
+        due, anchor = first_due(kind, interval_ms, self._task.wall_ms, start)
+        item = Punctuation(kind, interval_ms, due, anchor, self._guarded(callback))
+        (self._parts.stream_time if kind == "stream-time" else self._parts.wall_clock).add(item)
+        return item
+
+    def _guarded(self, callback: Callable[[int], object]) -> Callable[[int], None]:
+        node, failed, task = self._node, self._parts.failures.processing, self._task
+
+        def call(now: int) -> None:
+            task.rows, task.headers, task.timestamp = None, (), now  # P1
+            try:
+                callback(now)
+            except MillstreamError:
+                raise
+            except Exception as error:
+                failed(node.name, node.site, error)
+
+        return call
+
+    # --- stores
+
+    def get_state_store(self, name: str) -> Any:
+        """A store that was given to `process(..., stores=[...])`, or a global table's store (rule P7)."""
+        shared = self._parts.global_stores.get(name)
+        if shared is not None:
+            return KeyValueStore(shared, Access(self._refuse_global))
+        if name not in self._node.stores:
+            known = ", ".join(self._node.stores) or "none"
+            raise TopologyError(
+                f"{self._node.site}: the store {name!r} is not connected to this processor (connected: {known}); "
+                "name it in process(..., stores=[...])"
+            )
+        nodes = self._parts.nodes
+        keeper = kept_by(name, nodes)
+        access = Access(self._time) if keeper is None else Access(self._refuse(keeper), results_of(name, nodes))
+        store = facade(self._parts.specs[name], self._parts.rows(name), access)
+        if store is None:
+            raise TopologyError(f"{self._node.site}: the store {name!r} is of use only to the operator that it is of")
+        return store
+
+    def _time(self) -> int:
+        """The timestamp of what is written now."""
+        return max(self._task.timestamp, 0)
+
+    def _refuse_global(self) -> int:
+        """What a store asks before it writes; the rows of a global table come from its topic alone (rule K18)."""
+        raise StateError(f"{self._node.site}: the store of a global table is read-only; write to its topic")
+
+    def _refuse(self, keeper: Node) -> Callable[[], int]:
+        def refuse() -> int:
+            raise StateError(
+                f"{self._node.site}: this store is read-only, because {keeper.site} keeps it; declare a store of the "
+                "processor's own"
+            )
+
+        return refuse

@@ -1,0 +1,107 @@
+"""Asynchronous operators, punctuations and rounds (P5)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import millstream as ms
+from millstream.engine import EngineSettings
+from tests.driving import every
+from tests.engine.async_programs import failing, only_task
+from tests.engine.programs import Remembering, records
+from tests.engine.tasks import Plan, one_record_rounds
+from tests.engine.test_cuts import Replay, contents, told
+
+
+def test_a_punctuation_sees_what_came_of_earlier_calls() -> None:  # P5
+    class Counting:
+        def init(self, context: ms.ProcessorContext) -> None:
+            self.context, self.count = context, 0
+            context.schedule(3, "stream-time", self.tell)
+            context.schedule(10, "wall-clock", self.tell)
+
+        def process(self, record: ms.Message) -> None:
+            self.count += 1
+
+        def tell(self, now: int) -> None:
+            self.context.forward(ms.Message("n", str(self.count), now))
+
+    app = every()
+    app.stream("in", value=str).map_values_async(failing).process(Counting, value=str).to("out")
+    task, round_of = only_task(app)
+    assert round_of(*"abcdefgh") == ["1", "4", "7"], "at 0, 3 and 6"
+    task.punctuate(10)
+    task.close()
+
+
+def punctual(app: ms.App, stream: ms.Stream[Any, Any]) -> ms.Stream[Any, Any]:
+    store = ms.key_value_store(f"s{app._builder.size}", value=int)
+    return stream.process(lambda: Remembering(store.name, punctual=True), stores=[store])
+
+
+class Counted:
+    """Each record's number among those of its key."""
+
+    def __init__(self, store: str) -> None:
+        self.store = store
+
+    def init(self, context: ms.ProcessorContext) -> None:
+        self.context, self.kept = context, context.get_state_store(self.store)
+
+    def process(self, record: ms.Message) -> None:
+        key = record.key or "none"
+        self.kept.put(key, (self.kept.get(key) or 0) + 1)
+        self.context.forward(record.with_value({"n": self.kept[key], "g": "x"}))
+
+
+def counted(app: ms.App, stream: ms.Stream[Any, Any]) -> ms.Stream[Any, Any]:
+    store = ms.key_value_store(f"n{app._builder.size}", value=int)
+    return stream.process_values(lambda: Counted(store.name), stores=[store])
+
+
+async def slow(value: Any) -> Any:
+    n = 0 if value is None else int(value["n"])
+    for _ in range((7 * n) % 5):
+        await asyncio.sleep(0)
+    if n % 5 == 4:
+        raise ValueError("a four or a nine")
+    return value and {**value, "n": n + 1}
+
+
+STEPS: dict[str, Callable[[ms.App, ms.Stream[Any, Any]], ms.Stream[Any, Any]]] = {
+    "slow": lambda _app, s: s.map_values_async(slow, concurrency=3),
+    "one": lambda _app, s: s.map_values_async(slow, concurrency=1),
+    "punctual": punctual,
+    "odd": lambda _app, s: s.filter(lambda v: v is not None and v["n"] % 2),
+    "twice": lambda _app, s: s.flat_map_values(lambda v: [v, v]),
+    "counted": counted,
+}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.sampled_from(sorted(STEPS)), max_size=4), st.integers(0, 30), st.integers(0, 2**32))
+def test_cuts_change_no_byte(steps: list[str], size: int, seed: int) -> None:
+    """Along one chain; against what goes past it the order is another."""
+    random = Random(seed)
+    app = every()
+    stream: ms.Stream[Any, Any] = app.stream("in")
+    for step in (*steps, "slow"):
+        stream = STEPS[step](app, stream)
+    stream.to("out")
+    handling = EngineSettings(on_decode_error="skip", on_error="skip", on_send_error="skip", dead_letters="dlq")
+    plan = Plan(app, {"in": 1, "out": 2, "dlq": 1}, settings=handling)
+    (spec,) = plan.resolved.tasks
+    inputs = {spec.inputs[0]: records(random, size)}
+    whole, cut = one_record_rounds(plan, spec, inputs), Replay(plan, spec, inputs, random).run()
+    outputs = [
+        {target: rows if target.topic == "out" else sorted(rows, key=repr) for target, rows in told(outcome).items()}
+        for outcome in (whole, cut)
+    ]
+    assert outputs[1] == outputs[0]
+    assert contents(plan, spec, cut.changelog) == contents(plan, spec, whole.changelog)
