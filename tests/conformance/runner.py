@@ -10,6 +10,7 @@ from typing import Any
 
 from millstream.engine import EngineSettings
 from millstream.errors import MillstreamError, TopologyError
+from millstream.plan.nodes import StoreType
 from millstream.serde import Windowed
 from millstream.state import KeyValueStore, SessionRows, WindowRows
 from millstream.testing import TestDriver
@@ -36,15 +37,16 @@ def cases_in(folder: Path) -> Iterator[Spec]:
                 yield from json.loads(path.read_text())
 
 
-def run(case: Spec) -> Verdict:
+def run(case: Spec, store: StoreType = "memory") -> Verdict:
+    """`store` is where stores keep their rows; on disk nothing is cached, so each look-up reads what was written."""
     name = case["name"]
     try:
-        return Verdict(name, _difference(case))
+        return Verdict(name, _difference(case, store))
     except UnsupportedStepError as step:
         return Verdict(name, unsupported=str(step))
 
 
-def _difference(case: Spec) -> str | None:
+def _difference(case: Spec, store: StoreType) -> str | None:
     config, expected = case.get("config", {}), case.get("error")
     try:
         topology = build(case).topology()
@@ -56,7 +58,7 @@ def _difference(case: Spec) -> str | None:
     settings = EngineSettings(
         on_decode_error=decode, retention_rule="kafka", emit_interval_ms=config.get("emit_interval_ms", 0)
     )
-    with TestDriver(topology, settings=settings, wall_ms=WALL_MS) as driver:
+    with TestDriver(topology, settings=settings, wall_ms=WALL_MS, store=store, cache=0) as driver:
         for index, record in enumerate(case["inputs"]):
             try:
                 pipe(driver, record)

@@ -1,16 +1,21 @@
-"""From a store's declaration to an empty store."""
+"""From a store's declaration to the store."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterable
+from typing import Protocol, TypeAlias, runtime_checkable
 
-from millstream.plan.nodes import StoreSpec
+from millstream.plan.nodes import StoreKind, StoreSpec, StoreType
 from millstream.serde import bound, exact
 from millstream.state import (
+    Changes,
+    Disk,
+    DiskBatch,
     JoinBufferRows,
     JoinRows,
     KeyValueRows,
     ParkedRows,
+    Records,
     SessionRows,
     SubscriptionRows,
     SuppressRows,
@@ -31,8 +36,48 @@ Rows: TypeAlias = (
 )
 
 
-def open_store(spec: StoreSpec, topic: str) -> Rows:
-    """An empty store whose contents are written to a topic, its changelog, or read from one."""
+# Kinds that can be on disk. The others hold what waits for its time, and are small; Kafka Streams too has them in
+# memory alone, and their changelogs keep them.
+ON_DISK: frozenset[StoreKind] = frozenset({"keyvalue"})
+
+
+@runtime_checkable
+class DiskRows(Protocol):
+    """What a task asks of rows that live on disk, beside what it asks of all."""
+
+    name: str
+
+    def take_changes(self) -> Changes:
+        """What the changelog does not have yet."""
+
+    def write(self, records: Records, into: DiskBatch) -> None:
+        """The form on disk of changelog records: of those that `take_changes` gave, or read to restore."""
+
+    def written(self) -> None:
+        """What `take_changes` gave is on disk: its rows may be evicted."""
+
+    def opened(self) -> None:
+        """The disk is complete: read from it what has to be known at once. Called before any row is asked for."""
+
+    @property
+    def cached_bytes(self) -> int:
+        """About what its live rows take in memory."""
+
+    @property
+    def dirty_bytes(self) -> int:
+        """About what those of them take that are not on disk yet."""
+
+    def evict(self) -> None:
+        """Forget clean rows that were not used lately; called twice, all clean ones. No node holds a row now."""
+
+
+def stores_on_disk(stores: Iterable[StoreSpec], default: StoreType) -> list[str]:
+    """The names of those that want a disk."""
+    return [spec.name for spec in stores if spec.kind in ON_DISK and (spec.store_type or default) == "rocksdb"]
+
+
+def open_store(spec: StoreSpec, topic: str, disk: Disk | None = None) -> Rows:
+    """A store whose contents are written to a topic, its changelog, or read from one: empty, or what its disk has."""
     key, value = bound(spec.key, topic, is_key=True), exact(bound(spec.value, topic, is_key=False))
     match spec.kind:
         case "window":
@@ -54,4 +99,4 @@ def open_store(spec: StoreSpec, topic: str) -> Rows:
         case "subscriptions":
             return SubscriptionRows(spec.name)
         case "keyvalue":
-            return KeyValueRows(spec.name, key, value)
+            return KeyValueRows(spec.name, key, value, disk)

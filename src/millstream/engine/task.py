@@ -12,6 +12,7 @@ from millstream.engine.event_loop import EventLoop
 from millstream.engine.failures import Failures
 from millstream.engine.global_tables import GlobalTables
 from millstream.engine.inputs import PartitionInput, Run, TaskInputs
+from millstream.engine.local import LocalStores
 from millstream.engine.metadata import read_metadata, written_metadata
 from millstream.engine.metrics import TaskMetrics
 from millstream.engine.outbox import Outbox
@@ -26,11 +27,15 @@ from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, internal
 from millstream.plan.nodes import Source
 from millstream.plan.topology import SubTopology
 from millstream.serde import bound, exact
+from millstream.state import CacheBudget, TaskDisk
 
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What tasks of one worker share, and the wall clock in ms at which the task is made."""
+    """What tasks of one worker share, and the wall clock in ms at which the task is made.
+
+    `cache` is the memory for live rows of stores on disk; None lets them grow until they are on disk.
+    """
 
     app_id: str
     settings: EngineSettings
@@ -38,21 +43,28 @@ class Wiring:
     global_tables: GlobalTables
     wall_ms: int
     loop: EventLoop = field(default_factory=EventLoop)
+    cache: CacheBudget | None = None
 
 
 class Task:
-    """Single-threaded; owns its stores. The runtime restores it, starts it, and then calls it in rounds."""
+    """Single-threaded; owns its stores. The runtime restores it, starts it, and then calls it in rounds.
 
-    def __init__(self, sub: SubTopology, spec: TaskSpec, wiring: Wiring) -> None:
+    `disk` holds the stores that it knows; the task closes it.
+    """
+
+    def __init__(self, sub: SubTopology, spec: TaskSpec, wiring: Wiring, disk: TaskDisk | None = None) -> None:
         self.id: TaskId = spec.id
         self.inputs: tuple[TopicPartition, ...] = spec.inputs
         self.metrics = TaskMetrics()
         self.needs_commit = False
         self._context = TaskContext(wiring.wall_ms)
         failures = Failures(str(spec.id), wiring.settings, wiring.outbox, self._context, self.metrics)
-        self._stores: dict[str, Rows] = {
-            store.name: open_store(store, changelog_topic(wiring.app_id, store.name)) for store in sub.stores
-        }
+        self._local = None if disk is None else LocalStores(disk, wiring.cache)
+        self._stores: dict[str, Rows] = {}
+        for store in sub.stores:
+            topic = changelog_topic(wiring.app_id, store.name)
+            opened = open_store(store, topic) if self._local is None else self._local.open(store, topic)
+            self._stores[store.name] = opened
         self._changelogs = dict(spec.changelogs)
         self._parts = Parts(
             spec.id,
@@ -83,11 +95,21 @@ class Task:
 
     # --- before the first record
 
+    def checkpoint(self) -> Mapping[TopicPartition, int]:
+        """By changelog, the offset from which on a store on disk lacks the records; without it: all of them."""
+        offsets = {} if self._local is None else self._local.offsets()
+        return {changelog: offsets[store] for changelog, store in self._changelogs.items() if store in offsets}
+
     def restore(self, changelog: TopicPartition, batch: Batch) -> None:
         """Apply records of one of its changelogs."""
         store = self._changelogs[changelog]
         try:
-            self._stores[store].restore(batch)
+            if self._local is not None and store in self._local:
+                self._local.restore(store, batch)
+            else:
+                self._stores[store].restore(batch)
+        except StateError:
+            raise
         except Exception as error:  # the loop's edge: whatever a serde raises
             raise StateError(
                 f"task {self.id}: {changelog} does not fit the store {store!r}: {error}; it was written with other "
@@ -108,6 +130,8 @@ class Task:
         if wall_ms is not None:
             self._context.wall_ms = wall_ms
         self._started = True
+        if self._local is not None:
+            self._local.restored()
         for start in self._parts.starts:
             start()
 
@@ -225,9 +249,17 @@ class Task:
                     f"task {self.id}: the store {store!r} holds what cannot be written: {error}; declare the types of "
                     "its keys and values"
                 ) from error
+            if changes and self._local is not None and store in self._local:
+                self._local.taken(store, changes)
             if changes:
                 batches.append(OutBatch(partition, changes.timestamps, changes.keys, changes.values, changes.headers))
         return batches
+
+    def settle(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """The changelogs have what `changelog` gave, up to these offsets: the stores on disk may have it too."""
+        if self._local is not None:
+            named = {self._changelogs[changelog]: offset for changelog, offset in offsets.items()}
+            self._local.settle({store: offset for store, offset in named.items() if store in self._local})
 
     def positions(self) -> dict[TopicPartition, tuple[int, str]]:
         """The offset of each input's first unprocessed record, and the metadata to commit with it (rules X4, F15)."""
@@ -254,16 +286,19 @@ class Task:
         return self._stores[name]
 
     def close(self) -> None:
-        """Close the processors, if they were started: each of them, whatever others raise; then the first raises."""
-        if not self._started:
-            return
-        self._started = False
+        """Close the processors, if they were started, each of them, and the disk, whatever others raise; then the first
+        raises.
+        """
+        started, self._started = self._started, False
         failed: list[MillstreamError] = []
-        for close in self._parts.closes:
+        for close in self._parts.closes if started else ():
             try:
                 close()
             except MillstreamError as error:
                 failed.append(error)
+        if self._local is not None:
+            self._local.close()
+            self._local = None
         if failed:
             raise failed[0]
 
@@ -279,9 +314,9 @@ def _run_plain(function: NodeFunction, run: Run) -> None:
         function(key, value, timestamp)
 
 
-def compile_task(sub: SubTopology, spec: TaskSpec, wiring: Wiring) -> Task:
+def compile_task(sub: SubTopology, spec: TaskSpec, wiring: Wiring, disk: TaskDisk | None = None) -> Task:
     """A task that is ready to be restored."""
-    return Task(sub, spec, wiring)
+    return Task(sub, spec, wiring, disk)
 
 
 def _bound(source: Source, topic: str) -> Source:

@@ -22,6 +22,7 @@ Extractor: TypeAlias = Callable[[Any, Any, int, int], int]  # key, value, record
 # --- stores and topics
 
 
+StoreType: TypeAlias = Literal["memory", "rocksdb"]
 StoreKind: TypeAlias = Literal[
     "keyvalue",
     "window",
@@ -40,7 +41,8 @@ class StoreSpec:
     """A state store. `kind` tells its shape and the form of its changelog (rules F1, F2).
 
     `timestamped` stores keep a timestamp beside the value. `window_ms` and `retention_ms` are for windows only, and
-    `history_ms` for versioned stores: how long a version is known after a newer one came.
+    `history_ms` for versioned stores: how long a version is known after a newer one came. `store_type` None is the
+    application's default.
     """
 
     name: str
@@ -52,6 +54,7 @@ class StoreSpec:
     retention_ms: int = 0
     history_ms: int = 0
     by_key: bool = False  # a window store in which a key's windows are looked for by a span of starts
+    store_type: StoreType | None = None
     shows_ms: int = 0  # how much longer than the retention Kafka's store of this kind shows a window (rule W20)
 
 

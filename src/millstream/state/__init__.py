@@ -1,7 +1,9 @@
 """What tasks remember."""
 
 from millstream.state.access import Access, Timestamped
+from millstream.state.cache import CacheBudget, RowCache
 from millstream.state.changes import Changes
+from millstream.state.disk import Disk, DiskBatch, Records, TaskBatch, TaskDisk
 from millstream.state.join_buffer import JoinBufferRows, Waiting
 from millstream.state.join_rows import JoinRows
 from millstream.state.keyvalue import KeyValueRows
@@ -18,7 +20,10 @@ from millstream.state.window_store import WindowStore
 
 __all__ = [
     "Access",
+    "CacheBudget",
     "Changes",
+    "Disk",
+    "DiskBatch",
     "Held",
     "JoinBufferRows",
     "JoinRows",
@@ -26,11 +31,15 @@ __all__ = [
     "KeyValueStore",
     "ParkedRow",
     "ParkedRows",
+    "Records",
+    "RowCache",
     "Session",
     "SessionRows",
     "SessionStore",
     "SubscriptionRows",
     "SuppressRows",
+    "TaskBatch",
+    "TaskDisk",
     "Timestamped",
     "Version",
     "VersionedRows",

@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from millstream.serde import Serde
 from millstream.state.access import UNRESTRICTED, Access, Timestamped
+from millstream.state.disk import after_prefix
 from millstream.state.keyvalue import Row
 
 K = TypeVar("K")
@@ -24,7 +25,9 @@ class KeyedRows(Protocol):
     def get(self) -> Callable[[Any], Row | None]: ...
     def put(self, key: Any, value: Any, timestamp: int) -> object: ...
     def delete(self, key: Any, timestamp: int) -> object: ...
-    def in_key_order(self) -> list[tuple[bytes, Any, Row]]: ...
+    def scan(
+        self, first: bytes = b"", end: bytes | None = None, *, reverse: bool = False
+    ) -> Iterator[tuple[bytes, Any, Row]]: ...
 
 
 class KeyValueStore(Generic[K, V]):
@@ -114,12 +117,10 @@ class KeyValueStore(Generic[K, V]):
         They are as they were when the iteration began, whatever is put or deleted meanwhile.
         """
         encode = self._rows.key.encode
-        low = None if first is None else encode(first)
-        high = None if last is None else encode(last)
-        rows = self._rows.in_key_order()
-        for data, key, row in reversed(rows) if reverse else rows:
-            if (low is None or low <= data) and (high is None or data <= high):
-                yield key, self._access.shown(row[0])
+        low = b"" if first is None else encode(first)
+        end = None if last is None else encode(last) + b"\0"
+        for _, key, row in self._rows.scan(low, end, reverse=reverse):
+            yield key, self._access.shown(row[0])
 
     def all(self, *, reverse: bool = False) -> Iterator[tuple[K, V]]:
         """Every row, in the order of the keys' bytes."""
@@ -128,9 +129,8 @@ class KeyValueStore(Generic[K, V]):
     def prefix(self, prefix: K | bytes) -> Iterator[tuple[K, V]]:
         """Rows whose key's bytes begin with these bytes, or with those of a key."""
         begin = prefix if isinstance(prefix, bytes) else self._rows.key.encode(prefix)
-        for data, key, row in self._rows.in_key_order():
-            if data.startswith(begin):
-                yield key, self._access.shown(row[0])
+        for _, key, row in self._rows.scan(begin, after_prefix(begin)):
+            yield key, self._access.shown(row[0])
 
     def _check(self, key: object) -> None:
         if key is None:

@@ -1,4 +1,4 @@
-"""Numbers in order, with cheap changes anywhere: a list cut into blocks."""
+"""Things in order, with cheap changes anywhere: a list cut into blocks."""
 
 from __future__ import annotations
 

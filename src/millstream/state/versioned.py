@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from millstream.model import Batch
 from millstream.serde import Serde
 from millstream.state.changes import Changes
+from millstream.state.key_index import KeyIndex
 from millstream.state.keyvalue import Row
 
 
@@ -37,6 +39,7 @@ class VersionedRows:
         self.history_ms = history_ms
         self._newest = -1
         self._keys: dict[Any, Versions] = {}
+        self._index: KeyIndex | None = None  # once it was walked
         self._changes: list[tuple[Any, Any, int]] = []
 
     def __len__(self) -> int:
@@ -79,18 +82,27 @@ class VersionedRows:
         """The largest timestamp ever put."""
         return self._newest
 
-    def in_key_order(self) -> list[tuple[bytes, Any, Row]]:
-        """The latest version of every key that has one, in the order of the keys' bytes."""
-        encode = self.key.encode
-        found = ((encode(key), key, row) for key in self._keys if (row := self.get(key)) is not None)
-        return sorted(found, key=lambda item: item[0])
+    def scan(
+        self, first: bytes = b"", end: bytes | None = None, *, reverse: bool = False
+    ) -> Iterator[tuple[bytes, Any, Row]]:
+        """The latest version of every key that has one, with the keys' bytes and in the order of these."""
+        if self._index is None:
+            self._index = KeyIndex(self.key.encode, self._keys)
+        for data, key in self._index.scan(first, end, reverse=reverse):
+            row = self.get(key)
+            if row is not None:
+                yield data, key, row
 
     def _store(self, key: Any, value: Any, timestamp: int) -> bool | None:
         self._newest = max(self._newest, timestamp)
         horizon = self._newest - self.history_ms
         if timestamp < horizon:
             return None
-        versions = self._keys.setdefault(key, Versions())
+        versions = self._keys.get(key)
+        if versions is None:
+            versions = self._keys[key] = Versions()
+            if self._index is not None:
+                self._index.changed((key,))
         place = bisect_left(versions.timestamps, timestamp)
         if place < len(versions.timestamps) and versions.timestamps[place] == timestamp:
             versions.values[place] = value

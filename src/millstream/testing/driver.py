@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections import deque
+import tempfile
+from collections import Counter, deque
+from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
 from millstream.dsl.program import Program
 from millstream.duration import Duration, parse_duration_ms
-from millstream.engine import EngineSettings, GlobalTables, Outbox, Wiring, compile_task
+from millstream.engine import EngineSettings, GlobalTables, Outbox, Wiring, compile_task, stores_on_disk
 from millstream.engine.stores import Rows
 from millstream.engine.task import Task
 from millstream.errors import MillstreamError
 from millstream.model import Batch, Headers, OutBatch, TopicPartition
 from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, internal_topic
-from millstream.plan.nodes import Sink, Source
+from millstream.plan.nodes import Sink, Source, StoreType
 from millstream.plan.sinks import RoutedSink
-from millstream.plan.topology import Topology, as_one
+from millstream.plan.topology import SubTopology, Topology, as_one
 from millstream.serde import bound, serde_for
-from millstream.state import KeyValueRows, KeyValueStore, VersionedRows
+from millstream.size import Size, parse_bytes
+from millstream.state import CacheBudget, KeyValueRows, KeyValueStore, TaskDisk, VersionedRows
+from millstream.state.rocksdb import RocksMemory, RocksTaskDisk
 
 APP_ID = "app"
 
@@ -42,6 +47,9 @@ class OneOfEach(Outbox):
 class TestDriver:
     """Runs a whole program as one task on partition 0, with one wall clock that only `advance_wall_clock` moves.
 
+    `store` is the kind of those stores that name none; with "rocksdb" they lie in a temporary folder, with live rows of
+    up to `cache` bytes over them.
+
     >>> import millstream as ms
     >>> app = ms.App("words", emit="every")
     >>> app.stream("lines", value=str).filter(lambda line: "fox" in line).to("foxes")
@@ -60,6 +68,8 @@ class TestDriver:
         settings: EngineSettings | None = None,
         wall_ms: int = 0,
         app_id: str = APP_ID,
+        store: StoreType = "memory",
+        cache: Size = "64MB",
     ) -> None:
         topology = program.topology() if isinstance(program, Program) else program
         self._app_id = app_id
@@ -81,8 +91,11 @@ class TestDriver:
         self._globals = GlobalTables(topology, self._settings, self._outbox)
         changelogs = {TopicPartition(changelog_topic(app_id, store.name), 0): store.name for store in sub.stores}
         spec = TaskSpec(TaskId(0, 0), tuple(TopicPartition(topic, 0) for topic in self._inputs), changelogs)
-        wiring = Wiring(app_id, self._settings, self._outbox, self._globals, wall_ms)
-        self._task: Task = compile_task(sub, spec, wiring)
+        self._cache = CacheBudget(parse_bytes(cache))
+        self._closing = ExitStack()
+        wiring = Wiring(app_id, self._settings, self._outbox, self._globals, wall_ms, cache=self._cache)
+        self._task: Task = compile_task(sub, spec, wiring, self._disk(sub, store))
+        self._logged: Counter[TopicPartition] = Counter()
         self._offsets: dict[str, int] = {}
         self._written: dict[str, deque[tuple[bytes | None, bytes | None, int, Headers]]] = {}
         self.changelog: list[OutBatch] = []
@@ -178,7 +191,8 @@ class TestDriver:
         return self._task.metrics
 
     def close(self) -> None:
-        self._task.close()
+        with self._closing:
+            self._task.close()
 
     def __enter__(self) -> TestDriver:
         return self
@@ -189,6 +203,13 @@ class TestDriver:
         self.close()
 
     # ---
+
+    def _disk(self, sub: SubTopology, store: StoreType) -> TaskDisk | None:
+        names = stores_on_disk(sub.stores, store)
+        if not names:
+            return None
+        folder = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="millstream-"))
+        return RocksTaskDisk(Path(folder) / "task", names, RocksMemory())
 
     def _enqueue(self, batch: Batch) -> None:
         self._task.add(batch)
@@ -210,8 +231,13 @@ class TestDriver:
     def _commit(self) -> None:
         self._task.end_round()
         self._collect()
-        self.changelog += self._task.changelog()
+        changes = self._task.changelog()
+        self.changelog += changes
+        for batch in changes:
+            self._logged[batch.target] += len(batch)
+        self._task.settle({batch.target: self._logged[batch.target] for batch in changes})
         self._task.committed()
+        self._cache.relieve()
 
     def _collect(self) -> None:
         for batch in self._outbox.drain():
