@@ -4,12 +4,13 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test lint style types layers format
+.PHONY: help demo bench bench-keys test lint style types layers format
 
 help:
 	@echo 'make demo [ARGS="..."]   a live match and its alerts, in this terminal'
 	@echo 'make test [ARGS="..."]   the whole test suite'
 	@echo 'make bench [ARGS="..."]  Kafka Streams and Millstream on the same Apache Kafka (Java, Maven, Linux)'
+	@echo 'make bench-keys [ARGS="..."]  cost per record with few rows in the stores and with many; --short: a minute'
 	@echo 'make lint                style, types and the layers of the package'
 	@echo 'make format              put the code into the project'"'"'s style'
 
@@ -21,6 +22,9 @@ test: .venv/installed
 
 bench: .venv/installed
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-keys: .venv/installed
+	@$(BIN)/python -m benchmarks.keys $(ARGS)
 
 lint: style types layers
 

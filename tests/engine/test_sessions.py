@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import millstream as ms
 from millstream.engine import EngineSettings
-from millstream.errors import TopologyError
+from millstream.errors import ProcessingError, TopologyError
 from millstream.model import Batch, TopicPartition
 from millstream.serde import STRING, Window
 from millstream.state import SessionRows
 from tests.driving import Driven, every, latest
+from tests.engine.tasks import Plan, Row, batch_of, rows_of
 
 KAFKA = EngineSettings(retention_rule="kafka")
 
@@ -83,6 +86,74 @@ def test_the_latest_of_a_round_shows_no_needless_tombstone() -> None:  # E4, E5
     run = folding(ms.session(10), latest())
     assert run.says("in a x 100", "in a y 110") == ["a[100,100]=x@100", "a[100,100]=null@100", "a[100,110]=xy@110"]
     assert run.says("in a z 105") == ["a[100,110]=xyz@110"]
+
+
+def rounds(app: ms.App) -> Callable[..., list[str]]:
+    """Rounds of several records each; what a round put out."""
+    task, outbox = Plan(app, {"in": 1, "out": 1}).only_task()
+    first = 0
+
+    def ran(*records: tuple[str, str, int]) -> list[str]:
+        nonlocal first
+        rows = [Row(key.encode(), value.encode(), timestamp) for key, value, timestamp in records]
+        task.add(batch_of(TopicPartition("in", 0), rows, first))
+        first += len(rows)
+        task.process(max_rows=100, up_to_ms=None, wall_ms=0)
+        task.end_round()
+        task.changelog()
+        put_out = [row for batch in outbox.drain() for row in rows_of(batch)]
+        return [_told(row) for row in put_out]
+
+    return ran
+
+
+def _told(row: Row) -> str:
+    assert row.key is not None
+    (end, start), key = struct.unpack(">qq", row.key[-16:]), row.key[:-16].decode()
+    return f"{key}[{start},{end}]={'null' if row.value is None else row.value.decode()}@{row.timestamp}"
+
+
+def reduced(gap: int) -> ms.App:
+    app = latest()
+    app.stream("in", value=str).group_by_key().windowed_by(ms.session(gap)).reduce(lambda a, b: a + b).to_stream().to(
+        "out"
+    )
+    return app
+
+
+def test_a_session_costs_one_delete_and_one_update_in_a_round() -> None:  # E4, E5
+    ran = rounds(reduced(10))
+    assert ran(("a", "x", 100), ("b", "p", 101), ("a", "y", 105)) == ["b[101,101]=p@101", "a[100,105]=xy@105"]
+    assert ran(("a", "z", 110), ("a", "z", 115), ("a", "z", 120)) == ["a[100,105]=null@105", "a[100,120]=xyzzz@120"]
+    assert ran(("a", "q", 135), ("a", "r", 136)) == ["a[135,136]=qr@136"]
+    assert ran(("a", "m", 128), ("a", "n", 130)) == [
+        "a[100,120]=null@120",
+        "a[135,136]=null@136",
+        "a[100,136]=xyzzzqrmn@136",
+    ]
+    assert ran(("a", "s", 133)) == ["a[100,136]=xyzzzqrmns@136"]
+
+
+def test_what_is_left_of_a_round_that_failed_is_passed_on_with_the_next() -> None:
+    app, fails = latest(), [True]
+
+    def shown(value: str) -> str:
+        if value == "bad" and fails.pop():
+            raise ValueError("not yet")
+        return value
+
+    counts = app.stream("in", value=str).group_by_key().windowed_by(ms.session(10)).reduce(lambda _a, b: b)
+    counts.to_stream().filter(lambda value: value is not None).map_values(shown).to("out")
+    ran = rounds(app)
+    with pytest.raises(ProcessingError, match="not yet"):
+        ran(("a", "x", 100), ("b", "bad", 100), ("c", "z", 100))
+    fails.append(False)
+    assert ran(("d", "w", 101)) == [
+        "a[100,100]=x@100",
+        "b[100,100]=bad@100",
+        "c[100,100]=z@100",
+        "d[101,101]=w@101",
+    ]
 
 
 def test_session_keys_in_a_sink_and_in_the_changelog() -> None:  # F3, F6, F17

@@ -18,7 +18,7 @@ def rows() -> WindowRows:
 
 def put(kept: WindowRows, start: int, key: str, value: int, ts: int) -> None:
     segment = kept.segment(start)
-    segment.rows[key] = kept.row(key, start, value, ts)
+    segment.rows[key] = [value, ts, Windowed(key, segment.window)]
     segment.dirty[key] = ts
 
 

@@ -27,7 +27,7 @@ def emitter(
     sends_old: bool = False,
 ) -> EmitFunction:
     """The function that a table's node calls for each update; `result` makes what is passed on of what is stored."""
-    forward = _with_results(downstream.forward, result, sends_old=sends_old)
+    forward = with_results(downstream.forward, result, sends_old=sends_old)
     if emit == "latest":
         return _latest(forward, parts)
 
@@ -37,9 +37,10 @@ def emitter(
     return every
 
 
-def _with_results(
+def with_results(
     forward: Callable[..., None], result: Callable[[Any], Any] | None, *, sends_old: bool
 ) -> Callable[[Any, Any, Any, int], None]:
+    """The children's function, given results for what is stored, and no old value unless it is asked for."""
     if result is None:
         if sends_old:
             return forward

@@ -15,13 +15,15 @@ from millstream.plan.aggregation import Aggregation, Counted, Declared, Folded, 
 @dataclass(frozen=True, slots=True)
 class Merging:
     """`begin()` is the aggregate of nothing, `add(key, value, aggregate)` takes a record in, and
-    `merge(key, aggregate, next)` another aggregate. `result` makes what is passed on of what is stored.
+    `merge(key, aggregate, next)` another aggregate. `result` makes what is passed on of what is stored. `neutral`:
+    merged with the aggregate of nothing, another one stays as it is.
     """
 
     begin: Callable[[], Any]
     add: Callable[[Any, Any, Any], Any]
     merge: Callable[[Any, Any, Any], Any]
     result: Callable[[Any], Any] | None = None
+    neutral: bool = True
 
 
 def merging_for(aggregation: Aggregation) -> Merging:
@@ -37,7 +39,7 @@ def merging_for(aggregation: Aggregation) -> Merging:
 
             return Merging(lambda: None, lambda key, value, aggregate: reduced(key, aggregate, value), reduced)
         case Folded(merger=merger):
-            return Merging(fold.empty, fold.then, merger or _no_merger)
+            return Merging(fold.empty, fold.then, merger or _no_merger, neutral=False)
         case Declared():
             return Merging(fold.empty, fold.then, declared_functions(aggregation, ACCUMULATORS).merge, fold.result)
 

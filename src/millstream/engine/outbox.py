@@ -49,6 +49,8 @@ class TopicBuffer:
         if key is None:
             self._turn = (self._turn + 1) % len(self.partitions)
             return self.partitions[self._turn]
+        if len(self.partitions) == 1:
+            return self.partitions[0]
         return self.partitions[partition_for(key, len(self.partitions))]
 
     def append(self, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers) -> None:

@@ -6,14 +6,14 @@ from heapq import heappop, heappush
 from typing import Any
 
 from millstream.engine.closing import EmitTimer, lossless
-from millstream.engine.emission import emitter
 from millstream.engine.folds import fold_for
 from millstream.engine.late import late_records
 from millstream.engine.merging import merging_for
 from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.engine.session_emission import NOTHING, session_emission
 from millstream.plan.nodes import Aggregate
 from millstream.plan.windows import SessionWindows
-from millstream.serde import Window, Windowed
+from millstream.serde import Window, window_of
 from millstream.state import Session, SessionRows
 
 _LEAST_SEGMENT_MS = 60_000  # of Kafka's RocksDB stores
@@ -31,12 +31,12 @@ class SessionAggregate:
     def __init__(self, node: Aggregate, windows: SessionWindows, downstream: Downstream, parts: Parts) -> None:
         self._node = node
         self._rows: SessionRows = parts.rows(str(node.store))
-        self._gap, self._grace = windows.gap_ms, windows.grace_ms
+        self._gap = windows.gap_ms
+        self._closes_after = windows.gap_ms + windows.grace_ms
         self._merging = merging_for(node.aggregation)
-        self._emit = emitter(node.emit, downstream, parts, self._merging.result, sends_old=node.sends_old)
-        self._latest = node.emit == "latest"
-        self._context = parts.context
+        self._add = self._merging.add
         self._closer = SessionCloser(node, downstream, parts) if node.on_close else None
+        self._emission = session_emission(node, downstream, parts, self._merging.result)
         self._metrics, self._failed = parts.metrics, parts.failures.processing
         self._late = late_records(downstream, fold_for(node.aggregation))
         self._time = -1  # observed by this operator (rule T5)
@@ -50,7 +50,7 @@ class SessionAggregate:
         if self._closer is not None:
             self._closer.restored()
             if self._closer.last_close >= 0:
-                self._time = max(self._time, self._closer.last_close + self._gap + self._grace)
+                self._time = max(self._time, self._closer.last_close + self._closes_after)
         self._rows.forget()
 
     def process(self, key: Any, value: Any, timestamp: int) -> None:
@@ -59,63 +59,59 @@ class SessionAggregate:
             return
         if timestamp > self._time:
             self._time = timestamp
-        found = self._rows.near(key, timestamp - self._gap, timestamp + self._gap)  # W13
-        first, last = (found[0].start, found[-1].end) if found else (timestamp, timestamp)
-        bounds = Window(min(timestamp, first), max(timestamp, last))
-        if bounds.end + self._gap + self._grace < self._time:  # W14
+        gap = self._gap
+        found = self._rows.near(key, timestamp - gap, timestamp + gap)  # W13
+        start = end = timestamp
+        if found:
+            if found[0].start < start:
+                start = found[0].start
+            if found[-1].end > end:
+                end = found[-1].end
+        if end + self._closes_after < self._time:  # W14
             self._metrics.late += 1
             self._late(key, value, timestamp)
         else:
-            self._accepted(key, value, bounds, found, timestamp)
+            self._accepted(key, value, window_of((start, end)), found, timestamp)
         if self._closer is not None:
-            self._closer.close(self._time - self._gap - self._grace)
+            self._closer.close(self._time - self._closes_after)
 
     def _accepted(self, key: Any, value: Any, bounds: Window, found: list[Session], timestamp: int) -> None:
         """Rule W15."""
-        merging = self._merging
         try:
-            aggregate = merging.begin()
-            for session in found:
-                aggregate = merging.merge(key, aggregate, session.value)
-            aggregate = merging.add(key, value, aggregate)
+            aggregate = self._add(key, value, self._merged(key, found))
         except Exception as error:
             self._failed(self._node.name, self._node.site, error)
             return
-        before = [(session.windowed(), session.value) for session in found]
-        session = self._rows.put(key, bounds, aggregate, timestamp, found)
         if self._closer is not None:
-            self._closer.changed(session)
+            self._closer.changed(self._rows.put(key, bounds, aggregate, timestamp, found))
             return
-        headers, self._context.headers = self._context.headers, ()  # sessions carry none in Kafka Streams
-        self._forward(bounds, aggregate, before, key)
-        self._context.headers = headers
+        told = self._emission.before(found) if found else NOTHING
+        self._emission.after(told, self._rows.put(key, bounds, aggregate, timestamp, found))
 
-    def _forward(self, bounds: Window, aggregate: Any, before: list[tuple[Windowed[Any], Any]], key: Any) -> None:
-        """A tombstone for each session that went into this one, even with the same bounds, and then this one."""
-        old = None
-        if bounds.start != bounds.end:
-            for windowed, was in before:
-                self._emit(windowed, windowed, None, was, windowed.window.end)
-        elif self._latest and before:
-            old = before[0][1]
-        windowed = Windowed(key, bounds)
-        self._emit(windowed, windowed, aggregate, old, bounds.end)
+    def _merged(self, key: Any, found: list[Session]) -> Any:
+        merging = self._merging
+        if len(found) == 1 and merging.neutral:
+            return found[0].value
+        aggregate = merging.begin()
+        for session in found:
+            aggregate = merging.merge(key, aggregate, session.value)
+        return aggregate
 
     # --- what may be forgotten
 
     def _limit(self) -> int:
         """Up to which end no record that is not late can reach a session by itself, nor what is to be emitted."""
-        needed = min(self._time - 2 * self._gap - self._grace, self._time - self._rows.retention_ms) - 1
+        needed = min(self._time - self._gap - self._closes_after, self._time - self._rows.retention_ms) - 1
         return needed if self._closer is None else min(needed, self._closer.last_close - 1)
 
-    def _needed(self, session: Session) -> int | None:
+    def _needed(self, session: Session, limit: int) -> int | None:
         """A record between two sessions joins both as long as the later one is open: the earlier one waits with it.
 
         One that waits for a session which itself only waits does not: sessions that follow one another in less than
         two gaps would all be kept, for a record that comes as late as all of them together.
         """
         following = self._rows.after(session)
-        if following is None or following.start > session.end + 2 * self._gap or following.end <= self._rows.limit():
+        if following is None or following.start > session.end + 2 * self._gap or following.end <= limit:
             return None
         return following.end
 

@@ -11,6 +11,7 @@ from millstream.engine.late import late_records
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.plan.nodes import Aggregate
 from millstream.plan.windows import FOREVER, TimeWindows, UnlimitedWindows
+from millstream.serde import Windowed
 from millstream.state import WindowRows
 
 
@@ -25,7 +26,7 @@ def windowed_aggregate(
     none = old_of_none(fold, node)
     metrics, failed = parts.metrics, parts.failures.processing
     late = late_records(downstream, fold)
-    segment_of, row = store.segment, store.row
+    segment_of = store.segment
     stream_time = -1  # observed by this operator (rule T5)
     closer = WindowCloser(node, downstream, parts, fold.result) if node.on_close else None
     grace = kept - store.size_ms
@@ -57,7 +58,7 @@ def windowed_aggregate(
             timestamp = entry[1]
         segment.dirty[key] = timestamp
         if entry is None:
-            entry = row(key, begin, new, timestamp)
+            entry = [new, timestamp, Windowed(key, segment.window)]
             if new is not None:
                 segment.rows[key] = entry
         else:

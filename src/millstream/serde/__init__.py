@@ -11,7 +11,7 @@ from millstream.serde.murmur2 import partition_for
 from millstream.serde.record import Record
 from millstream.serde.scalars import BOOLEAN, BYTES, FLOAT32, FLOAT64, INT16, INT32, INT64, STRING, UUID, VOID
 from millstream.serde.sides import SideValuesSerde
-from millstream.serde.windowed import SessionWindowedSerde, TimeWindowedSerde, Window, Windowed
+from millstream.serde.windowed import SessionWindowedSerde, TimeWindowedSerde, Window, Windowed, window_of
 from millstream.serde.windowed_keys import session_windowed, time_windowed
 
 __all__ = [
@@ -46,4 +46,5 @@ __all__ = [
     "serde_from",
     "session_windowed",
     "time_windowed",
+    "window_of",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from struct import Struct
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -22,6 +24,10 @@ class Window(NamedTuple):
 
     start: int
     end: int
+
+
+# `Window(start, end)` with one argument, the pair, in a third of the time
+window_of: Callable[[tuple[int, int]], Window] = partial(tuple.__new__, Window)
 
 
 class Windowed(Generic[K]):

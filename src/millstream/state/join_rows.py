@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from heapq import heappop, heappush
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any
 
 from millstream.model import Batch
 from millstream.serde import Serde
 from millstream.state.changes import Changes
+from millstream.state.timed_values import FULL, FewValues, ManyValues, TimedValues
 
 # rule F4: after the key's bytes the record's timestamp and its number
 _SUFFIX = Struct(">qi")
@@ -18,17 +18,11 @@ _NUMBERS = 0x7FFFFFFF
 _PIECES = 16  # rows are forgotten by pieces of the retention
 
 
-class KeyRows(NamedTuple):
-    """The records of one key, ascending by (timestamp, arrival)."""
-
-    timestamps: list[int]
-    values: list[Any]
-
-
 class JoinRows:
     """One side's records of one task. Those at or before the newest timestamp less `retention_ms` are not found.
 
-    A look-up costs a bisection in its key's rows and the rows found; forgetting costs the rows forgotten.
+    A look-up costs a bisection in its key's rows and the rows found, a late row a part of the key's rows that is
+    bounded; forgetting costs the rows forgotten.
     """
 
     def __init__(self, name: str, serdes: tuple[Serde[Any], Serde[Any]], retention_ms: int) -> None:
@@ -37,14 +31,14 @@ class JoinRows:
         self.newest = -1
         self._retention_ms = retention_ms
         self._piece_ms = max(retention_ms // _PIECES, 1)
-        self._rows: dict[Any, KeyRows] = {}
+        self._rows: dict[Any, TimedValues] = {}
         self._keys_of: dict[int, set[Any]] = {}  # by the piece of time in which they have rows
         self._pieces: list[int] = []  # a heap of these
         self._number = 0
         self._fresh: list[tuple[Any, int, int, Any]] = []  # rows that the changelog does not have yet
 
     def __len__(self) -> int:
-        return sum(len(rows.timestamps) for rows in self._rows.values())
+        return sum(map(len, self._rows.values()))
 
     def put(self, key: Any, value: Any, timestamp: int) -> None:
         """Add a record; one that is too old to be found is not kept."""
@@ -62,30 +56,23 @@ class JoinRows:
         rows = self._rows.get(key)
         if rows is None:
             return []
-        timestamps = rows.timestamps
-        low = bisect_left(timestamps, max(first, self.newest - self._retention_ms + 1))
-        high = bisect_right(timestamps, last, low) if low < len(timestamps) else low
-        return list(zip(timestamps[low:high], rows.values[low:high], strict=True))
+        oldest = self.newest - self._retention_ms + 1
+        return rows.between(first if first > oldest else oldest, last)
 
     def all(self) -> Iterator[tuple[Any, int, Any]]:
         """(key, timestamp, value) of every record that can be found."""
-        oldest = self.newest - self._retention_ms
+        oldest = self.newest - self._retention_ms + 1
         for key, rows in self._rows.items():
-            for timestamp, value in zip(*rows, strict=True):
-                if timestamp > oldest:
-                    yield key, timestamp, value
+            for timestamp, value in rows.between(oldest, self.newest):
+                yield key, timestamp, value
 
     def _insert(self, key: Any, value: Any, timestamp: int) -> None:
         rows = self._rows.get(key)
         if rows is None:
-            rows = self._rows[key] = KeyRows([], [])
-        if not rows.timestamps or timestamp >= rows.timestamps[-1]:
-            rows.timestamps.append(timestamp)
-            rows.values.append(value)
-        else:
-            at = bisect_right(rows.timestamps, timestamp)
-            rows.timestamps.insert(at, timestamp)
-            rows.values.insert(at, value)
+            rows = self._rows[key] = FewValues()
+        elif type(rows) is FewValues and len(rows.timestamps) == FULL:
+            rows = self._rows[key] = ManyValues(rows)
+        rows.add(timestamp, value)
         piece = timestamp // self._piece_ms
         keys = self._keys_of.get(piece)
         if keys is None:
@@ -97,12 +84,11 @@ class JoinRows:
         """Free the records up to a timestamp, in whole pieces."""
         while self._pieces and (self._pieces[0] + 1) * self._piece_ms - 1 <= until:
             piece = heappop(self._pieces)
-            end = (piece + 1) * self._piece_ms
+            last = (piece + 1) * self._piece_ms - 1
             for key in self._keys_of.pop(piece):
                 rows = self._rows[key]
-                gone = bisect_left(rows.timestamps, end)
-                del rows.timestamps[:gone], rows.values[:gone]
-                if not rows.timestamps:
+                rows.forget(last)
+                if not rows:
                     del self._rows[key]
 
     # --- changelog (rule F4)

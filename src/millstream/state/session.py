@@ -1,4 +1,4 @@
-"""Session stores in memory: each key's sessions in order of time, and all of them by their ends, to forget them."""
+"""Session stores in memory: each key's sessions in order of time, and all of them by the piece of time they end in."""
 
 from __future__ import annotations
 
@@ -14,36 +14,42 @@ from millstream.state.changes import Changes
 
 # rule F3: after the key's bytes the session's end and its start
 _SUFFIX = Struct(">qq")
+_PIECES = 16  # sessions are freed by pieces of the retention
 
 
 class Session:
     """One session of a key. It is changed in place while it grows; one that was merged into another, or deleted, is
     not `alive`, while one that was merely forgotten is.
 
-    `logged` are the bounds under which the changelog has it, `waiting` whether it waits to be emitted on its close.
+    `bounds` are `start` and `end` as one, `timestamp` that of the record which changed it last. `logged` are the bounds
+    under which the changelog has it, `waiting` whether it waits to be emitted on its close.
     """
 
-    __slots__ = ("alive", "end", "key", "logged", "start", "timestamp", "value", "waiting")
+    __slots__ = ("alive", "bounds", "end", "key", "logged", "start", "timestamp", "value", "waiting")
 
-    def __init__(self, key: Any, start: int, end: int, value: Any) -> None:
+    def __init__(self, key: Any, bounds: Window, value: Any, timestamp: int) -> None:
         self.key = key
-        self.start = start
-        self.end = end
+        self.bounds = bounds
+        self.start, self.end = bounds
         self.value = value
+        self.timestamp = timestamp
         self.alive = True
         self.waiting = False
         self.logged: Window | None = None
-        self.timestamp = end  # of the record that changed it last
 
     def windowed(self) -> Windowed[Any]:
-        return Windowed(self.key, Window(self.start, self.end))
+        return Windowed(self.key, self.bounds)
 
 
 class SessionRows:
     """The sessions of one task's store. Those that end at `limit()` or before are forgotten.
 
     That is `retention_ms` before the largest end ever put (rule W20), unless nodes say what they need in `limits`.
-    `needed` may hold back a session that the limit would let go, by giving the end up to which it is to be kept.
+    `needed` may hold back a session that the limit, its second argument, would let go, and that is not its key's last,
+    by giving the end up to which it is to be kept.
+
+    What the retention lets go is hidden at once. Memory is freed when the changelog has what it must have, by pieces
+    of time, so that it costs nothing by record.
     """
 
     def __init__(self, name: str, serdes: tuple[Serde[Any], Serde[Any]], retention_ms: int) -> None:
@@ -51,27 +57,37 @@ class SessionRows:
         self.key, self.value = serdes
         self.retention_ms = retention_ms
         self.largest_end = -1
-        self.gone = -1  # ends up to here are forgotten
         self.limits: list[Callable[[], int]] = []  # of the nodes that need its sessions
-        self.needed: Callable[[Session], int | None] | None = None
+        self.needed: Callable[[Session, int], int | None] | None = None
         self._of: dict[Any, list[Session]] = {}
-        self._ends: list[tuple[int, int, Session]] = []  # a heap; an entry may be older than its session's end
-        self._pushed = 0
+        self._piece_ms = max(retention_ms // _PIECES, 1)
+        self._pieces: dict[int, list[Session]] = {}  # each in the piece of its end, or of the end it once had
+        self._oldest: list[int] = []  # a heap of these
         self._dirty: dict[Session, None] = {}
         self._deleted: dict[tuple[Any, Window], int] = {}  # what the changelog has and the store no longer, with times
 
     def __len__(self) -> int:
         return sum(1 for _ in self.all())
 
+    @property
+    def gone(self) -> int:
+        """Sessions that end then or before are not found."""
+        return -1 if self.limits else self.largest_end - self.retention_ms
+
     def near(self, key: Any, first: int, last: int) -> list[Session]:
         """A key's sessions that end at `first` or later and start at `last` or before, in order."""
         sessions = self._of.get(key)
         if sessions is None:
             return []
-        at = bisect_left(sessions, self._shown_from(first), key=_end)
+        if not self.limits and first <= self.largest_end - self.retention_ms:
+            first = self.largest_end - self.retention_ms + 1
+        at = len(sessions) - 1
+        if at and sessions[at - 1].end >= first:  # mostly the last one alone can be near
+            at = bisect_left(sessions, first, key=_end)
         found = []
         while at < len(sessions) and sessions[at].start <= last:
-            found.append(sessions[at])
+            if sessions[at].end >= first:
+                found.append(sessions[at])
             at += 1
         return found
 
@@ -79,7 +95,7 @@ class SessionRows:
         """The value and timestamp of the session with just these bounds."""
         start, end = windowed.window
         for session in self.near(windowed.key, end, start):
-            if (session.start, session.end) == (start, end):
+            if session.bounds == windowed.window:
                 return [session.value, end]
         return None
 
@@ -93,19 +109,27 @@ class SessionRows:
         """One session in place of those that were merged into it; the value None leaves none."""
         if bounds.end > self.largest_end:
             self.largest_end = bounds.end
-        for session in merged if value is None else merged[1:]:
+        if value is None:
+            for session in merged:
+                self._remove(session)
+                self._delete_logged(session, timestamp)
+            session = Session(key, bounds, None, timestamp)
             session.alive = False
+            return session
+        if not merged:
+            session = Session(key, bounds, value, timestamp)
+            self._dirty[session] = None
+            self._add(session)
+            return session
+        for session in merged[1:]:
             self._remove(session)
             self._delete_logged(session, timestamp)
-        session = merged[0] if merged else Session(key, bounds.start, bounds.end, value)
-        if value is not None:
-            if session.logged is not None and session.logged != bounds:
-                self._delete_logged(session, timestamp)
-            session.start, session.end, session.value, session.timestamp = *bounds, value, timestamp
-            self._dirty[session] = None
-            if not merged:
-                self._add(session)
-        self.forget()
+        session = merged[0]
+        if session.logged is not None and session.logged != bounds:
+            self._delete_logged(session, timestamp)
+        session.bounds, session.value, session.timestamp = bounds, value, timestamp
+        session.start, session.end = bounds
+        self._dirty[session] = None
         return session
 
     def limit(self) -> int:
@@ -115,57 +139,67 @@ class SessionRows:
         return self.largest_end - self.retention_ms
 
     def forget(self) -> None:
-        """Let go of the sessions that end at the limit or before; those whose changes are not in the changelog yet
-        are gone at once for those who look for them, and lie here until then.
-        """
-        limit = self.limit()
-        if self.needed is None:
-            self.gone = max(self.gone, limit)
-        ends = self._ends
-        while ends and ends[0][0] <= limit:
-            _, _, session = ends[0]
-            if not session.alive:
-                heappop(ends)
-                continue
-            keep = session.end if session.end > limit else self.needed(session) if self.needed is not None else None
-            if keep is None and session in self._dirty:
-                return
-            heappop(ends)
-            if keep is None:
-                self._remove(session)
-            else:
-                self._push(max(keep, limit + 1), session)
+        """Free the sessions of pieces that end at the limit or before, but for those that wait for the changelog."""
+        limit, needed = self.limit(), self.needed
+        piece_ms, oldest, later = self._piece_ms, self._oldest, []
+        while oldest and (oldest[0] + 1) * piece_ms - 1 <= limit:
+            for session in self._pieces.pop(heappop(oldest)):
+                if not session.alive:
+                    continue
+                keep = session.end if session.end > limit else None
+                if keep is None and needed is not None and self._of[session.key][-1] is not session:
+                    keep = needed(session, limit)
+                if keep is not None or session in self._dirty:
+                    later.append((limit + 1 if keep is None else keep, session))
+                else:
+                    self._drop(session)
+        for end, session in later:
+            self._note(end, session)
 
     def newest(self) -> int:
-        """The largest end of any session, -1 if there is none."""
-        return max((session.end for session in self.all()), default=-1)
+        """The largest end that was ever put, or restored; -1 if there is none."""
+        return self.largest_end
 
     def all(self) -> Iterator[Session]:
         """Every session, key by key."""
+        gone = self.limit() if self.needed is None else -1
         for sessions in self._of.values():
-            yield from (session for session in sessions if session.end > self.gone)
-
-    def _shown_from(self, end: int) -> int:
-        return max(end, self.gone + 1)
+            yield from (session for session in sessions if session.end > gone)
 
     def _add(self, session: Session) -> None:
-        sessions = self._of.setdefault(session.key, [])
-        sessions.insert(bisect_left(sessions, session.end, key=_end), session)
-        self._push(session.end, session)
+        sessions = self._of.get(session.key)
+        if sessions is None:
+            self._of[session.key] = [session]
+        elif sessions[-1].end < session.end:
+            sessions.append(session)
+        else:
+            sessions.insert(bisect_left(sessions, session.end, key=_end), session)
+        self._note(session.end, session)
 
-    def _push(self, end: int, session: Session) -> None:
-        self._pushed += 1
-        heappush(self._ends, (end, self._pushed, session))
+    def _note(self, end: int, session: Session) -> None:
+        """Look at it again when its piece is to be freed."""
+        piece = end // self._piece_ms
+        found = self._pieces.get(piece)
+        if found is None:
+            self._pieces[piece] = [session]
+            heappush(self._oldest, piece)
+        else:
+            found.append(session)
 
     def _remove(self, session: Session) -> None:
+        session.alive = False
         self._dirty.pop(session, None)
+        self._drop(session)
+
+    def _drop(self, session: Session) -> None:
         sessions = self._of[session.key]
+        if len(sessions) == 1:
+            del self._of[session.key]
+            return
         at = bisect_left(sessions, session.end, key=_end)
-        while sessions[at] is not session:
+        while sessions[at] is not session:  # only sessions that a processor put may end at the same time
             at += 1
         del sessions[at]
-        if not sessions:
-            del self._of[session.key]
 
     def _delete_logged(self, session: Session, timestamp: int) -> None:
         if session.logged is not None:
@@ -189,9 +223,10 @@ class SessionRows:
             values.append(encode_value(session.value))
             timestamps.append(session.timestamp)
         for session in self._dirty:
-            session.logged = Window(session.start, session.end)
+            session.logged = session.bounds
         self._deleted.clear()
         self._dirty.clear()
+        self.forget()
         return Changes(timestamps, keys, values)
 
     def restore(self, batch: Batch) -> None:
@@ -202,21 +237,22 @@ class SessionRows:
             end, start = _SUFFIX.unpack(data[-_SUFFIX.size :])
             key = self.key.decode(data[: -_SUFFIX.size])
             self._restore(key, Window(start, end), None if value is None else self.value.decode(value), timestamp)
+        if not self.limits:
+            self.forget()
 
     def _restore(self, key: Any, bounds: Window, value: Any, timestamp: int) -> None:
         sessions = self._of.get(key, [])
-        known = next((each for each in sessions if (each.start, each.end) == bounds), None)
-        if known is not None:
-            sessions.remove(known)
-            known.alive = False
-            if not sessions:
-                del self._of[key]
+        for at in range(bisect_left(sessions, bounds.end, key=_end), len(sessions)):
+            if sessions[at].end != bounds.end:
+                break
+            if sessions[at].start == bounds.start:
+                self._remove(sessions[at])
+                break
         if value is not None:
-            session = Session(key, *bounds, value)
-            session.logged, session.timestamp = bounds, timestamp
+            session = Session(key, bounds, value, timestamp)
+            session.logged = bounds
             self.largest_end = max(self.largest_end, bounds.end)
             self._add(session)
-            self.forget()
 
 
 def _end(session: Session) -> int:

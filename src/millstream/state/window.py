@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from struct import Struct
 from typing import Any
 
 from millstream.model import Batch
-from millstream.serde import Serde, Window, Windowed
+from millstream.serde import Serde, Window, Windowed, window_of
 from millstream.state.changes import Changes
 from millstream.state.keyvalue import Row
 
@@ -19,12 +18,15 @@ _SUFFIX = Struct(">qi")
 _LAST_MS = 2**63 - 1
 
 
-@dataclass(slots=True)
 class Segment:
     """The windows that start at one moment: rows by key, and the keys that the changelog does not have yet."""
 
-    rows: dict[Any, Row] = field(default_factory=dict)
-    dirty: dict[Any, int] = field(default_factory=dict)
+    __slots__ = ("dirty", "rows", "window")
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        self.rows: dict[Any, Row] = {}
+        self.dirty: dict[Any, int] = {}
 
 
 class WindowRows:
@@ -50,9 +52,11 @@ class WindowRows:
         self.retention_ms = retention_ms
         self.newest_start = -1
         self.gone = -1  # starts up to here are forgotten
+        self._newest = -1
         self.limits: list[Callable[[], int]] = []  # of the nodes that need its windows
         self.opened: Callable[[int], None] | None = None  # told each moment at which windows open
         self._segments: dict[int, Segment] = {}
+        self._touched: dict[int, Segment] = {}  # that may have what the changelog lacks
         self._starts: list[int] = []  # a heap: the oldest segment first
         self._starts_of: dict[Any, list[int]] | None = {} if by_key else None
 
@@ -65,19 +69,24 @@ class WindowRows:
         return sum(len(segment.rows) for segment in self._shown())
 
     def segment(self, start: int) -> Segment:
-        """The windows that start then; made if there are none. What is put where all is forgotten is not kept."""
+        """The windows that start then, to be changed; made if there are none. What is put where all is forgotten is
+        not kept.
+        """
         found = self._segments.get(start)
         if found is None:
+            found = Segment(window_of((start, min(start + self.size_ms, _LAST_MS))))
             if start <= self.gone:
-                return Segment()
-            found = self._segments[start] = Segment()
+                return found
+            self._segments[start] = found
             heappush(self._starts, start)
-            self.newest_start = max(self.newest_start, start)
+            if start > self.newest_start:
+                self.newest_start = start
             if self.opened is not None:
                 self.opened(start)
             self.forget()
         elif start <= self.gone:
-            return Segment()
+            return Segment(found.window)
+        self._touched[start] = found
         return found
 
     def get(self, windowed: Windowed[Any]) -> Row | None:
@@ -112,17 +121,13 @@ class WindowRows:
         if row is not None:
             row[0], row[1] = value, timestamp
         else:
-            row = self.row(key, start, value, timestamp)
+            row = [value, timestamp, Windowed(key, segment.window)]
         if value is not None:
             self._add(segment, key, start, row)
         elif segment.rows.pop(key, None) is not None:
             self._drop(key, start)
         windowed: Windowed[Any] = row[2]
         return windowed
-
-    def row(self, key: Any, start: int, value: Any, timestamp: int) -> Row:
-        """A new row; its windowed key is made once and passed on with every update."""
-        return [value, timestamp, Windowed(key, Window(start, min(start + self.size_ms, _LAST_MS)))]
 
     def limit(self) -> int:
         """The start up to which nothing is needed: by any node that says what it needs, else by the retention."""
@@ -141,28 +146,34 @@ class WindowRows:
             segment = self._segments.pop(start)
             if self._starts_of is not None:
                 for key in segment.rows:
-                    self._drop(key, start)
+                    starts = self._starts_of.get(key)
+                    if starts is not None and starts[-1] <= self.gone:
+                        del self._starts_of[key]
 
     def _add(self, segment: Segment, key: Any, start: int, row: Row) -> None:
         if self._starts_of is not None and key not in segment.rows:
-            insort(self._starts_of.setdefault(key, []), start)
+            starts = self._starts_of.get(key)
+            if starts is None:
+                self._starts_of[key] = [start]
+            else:
+                insort(starts, start)
+                if starts[len(starts) // 2] <= self.gone:  # so late that it costs nothing by window
+                    del starts[: bisect_right(starts, self.gone)]
         segment.rows[key] = row
 
     def _drop(self, key: Any, start: int) -> None:
         if self._starts_of is not None:
-            starts = self._starts_of.get(key, [])
-            at = bisect_left(starts, start)
-            if at < len(starts) and starts[at] == start:
-                del starts[at]
+            starts = self._starts_of[key]
+            del starts[bisect_left(starts, start)]
             if not starts:
-                self._starts_of.pop(key, None)
+                del self._starts_of[key]
 
     def _shown(self) -> list[Segment]:
         return [segment for start, segment in self._segments.items() if start > self.gone]
 
     def newest(self) -> int:
-        """The largest timestamp of any row, -1 if there is none."""
-        return max((row[1] for segment in self._segments.values() for row in segment.rows.values()), default=-1)
+        """The largest timestamp of any row that was restored, -1 if there was none."""
+        return self._newest
 
     def all(self) -> Iterator[tuple[int, Any, Row]]:
         """(start, key, row) of every window."""
@@ -178,13 +189,15 @@ class WindowRows:
         keys: list[bytes | None] = []
         values: list[bytes | None] = []
         timestamps: list[int] = []
-        for start, segment in self._segments.items():
+        for start, segment in self._touched.items():
             for key, timestamp in segment.dirty.items():
                 row = segment.rows.get(key)
                 keys.append(encode_key(key) + suffix(start, 0))
                 values.append(None if row is None else encode_value(row[0]))
                 timestamps.append(timestamp if row is None else row[1])
             segment.dirty.clear()
+        self._touched.clear()
+        self.forget()
         return Changes(timestamps, keys, values)
 
     def restore(self, batch: Batch) -> None:
@@ -196,6 +209,8 @@ class WindowRows:
             key = self.key.decode(data[: -_SUFFIX.size])
             segment = self.segment(start)
             if value is not None:
-                self._add(segment, key, start, self.row(key, start, self.value.decode(value), timestamp))
+                row = [self.value.decode(value), timestamp, Windowed(key, segment.window)]
+                self._add(segment, key, start, row)
+                self._newest = max(self._newest, timestamp)
             elif segment.rows.pop(key, None) is not None:
                 self._drop(key, start)

@@ -1,0 +1,116 @@
+"""When a session's updates are passed on: each one (E1), or the latest of each session at the end of a round (E5).
+
+A session that grew, or into which others were merged, is told of as a delete of what was told before and an update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from millstream.engine.context import Place
+from millstream.engine.emission import with_results
+from millstream.engine.parts import Downstream, Parts
+from millstream.plan.nodes import Aggregate
+from millstream.serde import Window, Windowed
+from millstream.state import Session
+
+Told: TypeAlias = Sequence[tuple[Window, Any]]  # bounds and values, as they were told
+Update: TypeAlias = tuple[Windowed[Any], Any, Any, Place]  # key, new and old value, what it came from
+
+NOTHING: Told = ()
+
+
+class SessionEmission(Protocol):
+    """Asked before each change of the sessions, and told after it."""
+
+    def before(self, found: Sequence[Session]) -> Told:
+        """What is to be said of these sessions, which are about to be merged."""
+
+    def after(self, told: Told, session: Session) -> None:
+        """They became this one. It is not alive where they left nothing."""
+
+
+def session_emission(
+    node: Aggregate, downstream: Downstream, parts: Parts, result: Callable[[Any], Any] | None
+) -> SessionEmission:
+    forward = with_results(downstream.forward, result, sends_old=node.sends_old)
+    if node.emit == "latest":
+        return LatestSessions(forward, parts)
+    return EverySession(forward, parts)
+
+
+class EverySession:
+    """Rule W15: a tombstone for each session that went into it, even with the same bounds, then the session."""
+
+    def __init__(self, forward: Callable[[Any, Any, Any, int], None], parts: Parts) -> None:
+        self._forward = forward
+        self._context = parts.context
+
+    def before(self, found: Sequence[Session]) -> Told:
+        return [(session.bounds, session.value) for session in found]
+
+    def after(self, told: Told, session: Session) -> None:
+        context, key, bounds = self._context, session.key, session.bounds
+        headers, context.headers = context.headers, ()  # sessions carry none in Kafka Streams
+        if bounds.start != bounds.end:
+            for window, was in told:
+                self._forward(Windowed(key, window), None, was, window.end)
+        self._forward(Windowed(key, bounds), session.value, None, bounds.end)
+        context.headers = headers
+
+
+class LatestSessions:
+    """A session costs one delete and one update in a round, however often it grew: nobody below knows of the bounds
+    that it had in between (rules E4, E5).
+    """
+
+    def __init__(self, forward: Callable[[Any, Any, Any, int], None], parts: Parts) -> None:
+        self._forward = forward
+        self._context = parts.context
+        self._place = parts.context.place if parts.failures.ask_for_sources else lambda: (None, -1)
+        self._pending: dict[Session, tuple[Told, Place]] = {}  # by last update, the oldest first (rule E3)
+        self._left: list[Update] = []  # of a round that failed
+        parts.flushes.append(self.flush)
+
+    def before(self, found: Sequence[Session]) -> Told:
+        """A session that is pending was told as it was before its first change in this round, if at all."""
+        told = NOTHING
+        for session in found:
+            pending = self._pending.pop(session, None)
+            was = [(session.bounds, session.value)] if pending is None else pending[0]
+            told = [*told, *was] if told else was
+        return told
+
+    def after(self, told: Told, session: Session) -> None:
+        self._pending[session] = (told, self._place())
+
+    def flush(self) -> None:
+        if not self._pending and not self._left:
+            return
+        context, forward = self._context, self._forward
+        updates = self._updates(self._left, self._pending)
+        self._left, self._pending = [], {}
+        context.headers = ()
+        try:
+            for update in updates:
+                key, new, old, (context.rows, context.row) = update
+                timestamp = context.timestamp = key.window.end
+                forward(key, new, old, timestamp)
+        except BaseException:  # it and those after it are still to be passed on: a commit must not go past them
+            self._left = [update, *updates]
+            raise
+        finally:
+            context.rows, context.row = None, -1
+
+    def _updates(self, left: list[Update], pending: dict[Session, tuple[Told, Place]]) -> Iterator[Update]:
+        yield from left
+        for session, (told, place) in pending.items():
+            old = None
+            for bounds, was in told:
+                if session.alive and bounds == session.bounds:
+                    old = was
+                else:
+                    yield Windowed(session.key, bounds), None, was, place
+            if session.alive:
+                yield Windowed(session.key, session.bounds), session.value, old, place
