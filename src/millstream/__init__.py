@@ -47,7 +47,7 @@ from millstream.dsl import (
     versioned_store,
     window_store,
 )
-from millstream.engine import FailedRecord, Message, Processor, ProcessorContext, RecordMetadata
+from millstream.engine import FailedRecord, Message, Processor, ProcessorContext, RecordContext, RecordMetadata
 from millstream.errors import MillstreamError, TopologyError
 from millstream.serde import (
     BOOLEAN,
@@ -100,6 +100,7 @@ __all__ = [
     "Processor",
     "ProcessorContext",
     "Record",
+    "RecordContext",
     "RecordMetadata",
     "Serde",
     "SessionStore",

@@ -43,6 +43,28 @@ def test_branches_as_a_tuple() -> None:  # O2
     assert run.out("middle") == ["k=d@3"]
 
 
+def test_what_is_made_of_a_branch_stands_in_its_place() -> None:  # O2
+    app = every()
+    split = app.stream("in", value=str).split()
+    split.branch(lambda v: v < "c", name="low", then=lambda s: s.map_values(str.upper, value=str))
+    split.branch(lambda v: v < "m", name="middle", then=lambda s: s.to("middle"))
+    parts = split.default_branch(name="high", then=lambda s: s.map_values(lambda v: v + "!", value=str))
+    assert list(parts) == ["low", "high"]
+    for stream in parts.values():
+        stream.to("out")
+    run = Driven(app)
+    assert run.says("in k a 1", "in k d 2", "in k z 3") == ["k=A@1", "k=z!@3"]
+    assert run.out("middle") == ["k=d@2"]
+
+
+def test_a_label_is_given_once_even_if_its_branch_has_ended() -> None:
+    split = every().stream("in", value=str).split().branch(bool, name="a", then=lambda s: s.to("out"))
+    with pytest.raises(TopologyError, match="there is already a branch named 'a'"):
+        split.branch(bool, name="a")
+    with pytest.raises(TopologyError, match=r"branch at .*then= makes a stream of a branch, or nothing, got 5"):
+        split.branch(bool, name="b", then=lambda s: 5)  # type: ignore[arg-type, return-value]
+
+
 def test_names() -> None:  # N17
     app = every()
     parts = app.stream("in", value=str).split(name="part-").branch(bool, name="full").branch(bool).default_branch()

@@ -91,6 +91,20 @@ def written_into_repartition(app: ms.App) -> dict[str, Rows]:
     return {str(batch.target): rows_of(batch) for batch in outbox.drain()}
 
 
+def test_a_topic_may_be_told_from_where_the_record_came() -> None:  # O10
+    def topic_of(key: str, value: str, context: ms.RecordContext) -> str:
+        (header,) = context.headers
+        return f"{context.topic}-{context.partition}-{context.offset}-{context.timestamp}-{header[0]}"
+
+    app = every()
+    app.stream("in", value=str).group_by_key().reduce(lambda a, b: a + b).to_stream().to(topic_of)
+    run = Driven(app)
+    run.driver.pipe("in", "x", key="a", timestamp=7, headers=(("h", b"1"),))
+    run.driver.pipe("in", "y", key="a", timestamp=3, headers=(("g", b"1"),))
+    assert run.out("in-0-0-7-h") == ["a=x@7"]
+    assert run.out("in-0-1-7-g") == ["a=xy@7"], "the result's timestamp is the larger one"
+
+
 @pytest.mark.parametrize("chosen", [5, -1, [0, 9]])
 def test_a_partition_that_is_not_there(chosen: int | list[int]) -> None:  # O10
     app = every()

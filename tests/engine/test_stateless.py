@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import millstream as ms
+from millstream.engine import EngineSettings
+from millstream.errors import ProcessingError
 from tests.driving import Driven, every
 
 Strings = ms.Stream[str, str]
@@ -82,6 +85,90 @@ def test_flat_map_values_gives_values_in_order() -> None:
     assert run.says("in k c 7") == ["k=k@7", "k=c@7"]
     run = driven(lambda s: s.flat_map_values(lambda v: []))
     assert run.says("in k c 7") == []
+
+
+def breaks_after_two(key: str, value: str) -> Iterator[tuple[str, str]]:
+    yield key, value + "1"
+    yield key, value + "2"
+    raise ValueError("broken")
+
+
+FLAT_STEPS: dict[str, Callable[[Strings], ms.Stream[Any, Any]]] = {
+    "flat_map": lambda s: s.flat_map(breaks_after_two),
+    "flat_map_values": lambda s: s.flat_map_values(lambda k, v: (value for _, value in breaks_after_two(k, v))),
+    "pairs that are none": lambda s: s.flat_map(lambda k, v: [(k, v + "1"), (k, v + "2"), (k,)]),  # type: ignore[list-item, return-value]
+}
+
+
+@pytest.mark.parametrize("step", FLAT_STEPS)
+def test_what_was_given_before_a_failure_has_gone_on(step: str) -> None:  # O2, X15
+    app = every()
+    FLAT_STEPS[step](app.stream("in", value=str)).to("out", key=str, value=str)
+    run = Driven(app, EngineSettings(on_error="skip"))
+    assert run.says("in k a 1", "in k b 2") == ["k=a1@1", "k=a2@1", "k=b1@2", "k=b2@2"]
+    assert run.driver.metrics.dropped == 2
+    run = Driven(app)
+    with pytest.raises(ProcessingError, match=rf"{step.split(maxsplit=1)[0]}|flat_map at "):
+        run.pipe("in k a 1")
+    assert run.out() == ["k=a1@1", "k=a2@1"]
+
+
+def test_a_failure_below_is_not_taken_for_the_functions() -> None:  # X15
+    def fails(value: str) -> str:
+        raise ValueError("below")
+
+    app = every()
+    app.stream("in", value=str).flat_map_values(lambda v: (v for _ in range(2))).map_values(fails).to("out")
+    with pytest.raises(ProcessingError, match=r"map_values at .*test_stateless.py:\d+ failed: ValueError: below"):
+        Driven(app).pipe("in k a 1")
+
+
+def test_records_are_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:  # N6
+    app = every()
+    stream = app.stream("in", value=str)
+    stream.print()
+    stream.print("seen", text=lambda v: v.upper())
+    stream.print("both", text=lambda k, v: f"{k} has {v}")
+    stream.print("kept", file=tmp_path / "lines", name="log")
+    run = Driven(app)
+    run.pipe("in k a 1", "in - b 2")
+    name = "KSTREAM-SOURCE-0000000000"
+    assert capsys.readouterr().out.splitlines() == [
+        f"[{name}]: k, a",
+        "[seen]: A",
+        "[both]: k has a",
+        f"[{name}]: None, b",
+        "[seen]: B",
+        "[both]: None has b",
+    ]
+    assert (tmp_path / "lines").read_text() == "[kept]: k, a\n[kept]: None, b\n", "it is there at once"
+    run.driver.close()
+    again = Driven(app)
+    again.pipe("in k c 3")
+    again.driver.close()
+    assert (tmp_path / "lines").read_text().splitlines()[2:] == ["[kept]: k, c"]
+    assert [node.name for node in app.topology().nodes][1:] == [
+        "KSTREAM-PRINTER-0000000001",
+        "KSTREAM-PRINTER-0000000002",
+        "KSTREAM-PRINTER-0000000003",
+        "log",
+    ]
+
+
+def test_a_file_that_cannot_be_written_stops_the_task(tmp_path: Path) -> None:
+    app = every()
+    app.stream("in", value=str).print(file=tmp_path / "none" / "lines")
+    with pytest.raises(ProcessingError, match=r"print at .*: cannot write to .*lines: No such file or directory"):
+        Driven(app)
+
+
+def test_a_repartition_topic_may_have_serdes_of_its_own() -> None:  # O7
+    app = every()
+    app.stream("in", value=str).repartition(name="r", value=ms.JsonSerde(str)).to("out")
+    run = Driven(app)
+    run.pipe("in k v 1")
+    assert run.driver.read_bytes("app-r-repartition") == [(b"k", b'"v"', 1, ())]
+    assert run.driver.read_bytes("out") == [(b"k", b'"v"', 1, ())]
 
 
 def test_peek_passes_on_and_foreach_ends() -> None:

@@ -25,21 +25,25 @@ class Splitting:
         self._node = handle.builder.name("KSTREAM-BRANCH", name)
         self._done = False
         handle.builder.add(Split(name=self._node, parents=(handle.node,), site=self._site))
+        self._labels: set[str] = set()
         self.branches: dict[str, Handle] = {}
 
-    def branch(self, predicate: Callable[..., object], name: str | None) -> None:
+    def branch(self, predicate: Callable[..., object], name: str | None) -> str:
+        """A branch; its label among them."""
         site = call_site("branch")
         self._refuse_more(site)
         fn = user_function(predicate, site)
-        node = self._add(str(len(self._split.choices) + 1), name, site)
+        label, node = self._add(str(len(self._split.choices) + 1), name, site)
         self._handle.builder.replace(replace(self._split, choices=(*self._split.choices, (node, fn))))
+        return label
 
-    def default(self, name: str | None) -> None:
+    def default(self, name: str | None) -> str:
         site = call_site("default_branch")
         self._refuse_more(site)
-        node = self._add("0", name, site)
+        label, node = self._add("0", name, site)
         self._handle.builder.replace(replace(self._split, default=node))
         self._done = True
+        return label
 
     def no_default(self) -> None:
         self._refuse_more(call_site("no_default"))
@@ -51,14 +55,15 @@ class Splitting:
         assert isinstance(found, Split)
         return found
 
-    def _add(self, number: str, name: str | None, site: CallSite) -> str:
+    def _add(self, number: str, name: str | None, site: CallSite) -> tuple[str, str]:
         label = self._prefix + (name or number)
-        if label in self.branches:
+        if label in self._labels:
             raise TopologyError(f"{site}: there is already a branch named {label!r}; give another name=")
         self._handle.builder.name("KSTREAM-BRANCH")  # a branch burns an index, though its name doesn't show it
         added = Branch(name=self._node + (name or number), parents=(self._node,), site=site)
+        self._labels.add(label)
         self.branches[label] = self._handle.after(added)
-        return added.name
+        return label, added.name
 
     def _refuse_more(self, site: CallSite) -> None:
         if self._done:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from os import PathLike, fspath
 from typing import Any
 
 from millstream.dsl.handle import Handle, given_serde, key_serde, same_serde, value_serde
 from millstream.errors import TopologyError
-from millstream.plan.function import user_function
+from millstream.plan.function import positional_parameters, user_function
 from millstream.plan.nodes import (
     Filter,
     FlatMap,
@@ -20,7 +22,7 @@ from millstream.plan.nodes import (
     SelectKey,
     Sink,
 )
-from millstream.plan.sinks import RoutedSink
+from millstream.plan.sinks import Print, RoutedSink
 from millstream.plan.site import CallSite, call_site
 
 
@@ -90,15 +92,18 @@ def merged(handle: Handle, other: Handle, name: str | None) -> Handle:
     return handle.after(added, key_changed=handle.key_changed or other.key_changed)
 
 
-def printed(handle: Handle, label: str | None, name: str | None) -> None:
+def printed(
+    handle: Handle,
+    how: tuple[str | None, Callable[..., str] | None, str | PathLike[str] | None],
+    name: str | None,
+) -> None:
+    label, shown, file = how
     site = call_site("print")
+    fn = None if shown is None else user_function(shown, site)
     node = handle.builder.name("KSTREAM-PRINTER", name)
-    shown = label or handle.node
-
-    def show(key: Any, value: Any) -> None:
-        print(f"[{shown}]: {key}, {value}")
-
-    handle.builder.add(Peek(name=node, parents=(handle.node,), site=site, action=user_function(show, site)))
+    path = None if file is None else fspath(file)
+    added = Print(name=node, parents=(handle.node,), site=site, label=label or handle.node, shown=fn, file=path)
+    handle.builder.add(added)
 
 
 def sunk(
@@ -124,7 +129,18 @@ def sunk(
     if isinstance(topic, str):
         handle.builder.add(Sink(topic=topic, **common))
     else:
-        handle.builder.add(RoutedSink(topic_of=user_function(topic, site), **common))
+        sees_context = (positional_parameters(topic) or (1, 1))[0] == 3
+        topic_of = user_function(topic, site, values=3, key=False) if sees_context else user_function(topic, site)
+        handle.builder.add(RoutedSink(topic_of=topic_of, sees_context=sees_context, **common))
+
+
+def with_serdes(handle: Handle, key: Any, value: Any) -> Handle:
+    """The same place, with other serdes where they are given."""
+    return replace(
+        handle,
+        key=handle.key if key is None else given_serde(key, key=True),
+        value=handle.value if value is None else given_serde(value),
+    )
 
 
 def check_partitioner(partitioner: Any, site: CallSite) -> None:

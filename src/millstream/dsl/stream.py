@@ -8,6 +8,7 @@ types or serdes of what the operator makes, where they can't be told from the fu
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from os import PathLike
 from typing import Any, Generic, TypeAlias, TypeVar, overload
 
 from millstream.dsl import steps, tables
@@ -642,7 +643,7 @@ class Stream(Generic[K, V]):
 
     def to(
         self,
-        topic: str | Callable[[V], str] | Callable[[K, V], str],
+        topic: str | Callable[[V], str] | Callable[[K, V], str] | Callable[[K, V, Any], str],
         *,
         key: Any = None,
         value: Any = None,
@@ -651,7 +652,8 @@ class Stream(Generic[K, V]):
     ) -> None:
         """Write the records to a topic, with the stream's serdes unless others are given.
 
-        A function instead of the topic's name tells the topic of each record; these topics must exist. `partitioner`
+        A function instead of the topic's name tells the topic of each record, from its value, from (key, value) or from
+        (key, value, `ms.RecordContext`); these topics must exist. `partitioner`
         is called with (key, value, number of partitions) and gives the record's partition or several, nothing for the
         default by key, or an empty set to drop the record (rule O10).
 
@@ -662,23 +664,52 @@ class Stream(Generic[K, V]):
         """
         steps.sunk(self.handle, topic, (key, value), name, partitioner)
 
-    def print(self, label: str | None = None, *, name: str | None = None) -> None:
-        """Print each record to standard output, as `[label]: key, value`."""
-        steps.printed(self.handle, label, name)
+    def print(
+        self,
+        label: str | None = None,
+        *,
+        text: Callable[[V], str] | Callable[[K, V], str] | None = None,
+        file: str | PathLike[str] | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Print each record as `[label]: key, value`, to standard output or to the end of a file.
+
+        The label is the operator's name before it, unless one is given. `text` makes what stands behind it.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import TestDriver
+        >>> app = ms.App("lines", emit="every")
+        >>> app.stream("lines", value=str).print("line", text=lambda line: line.title())
+        >>> with TestDriver(app) as driver:
+        ...     driver.pipe("lines", "the fox", key="k")
+        [line]: The Fox
+        """
+        steps.printed(self.handle, (label, text, file), name)
 
     def repartition(
-        self, *, name: str | None = None, partitions: int | None = None, partitioner: Partitioner | None = None
+        self,
+        *,
+        name: str | None = None,
+        partitions: int | None = None,
+        partitioner: Partitioner | None = None,
+        key: Any = None,
+        value: Any = None,
     ) -> Stream[K, V]:
         """Send the records through the internal topic `<app>-<name>-repartition`, partitioned by their key, or as the
-        `partitioner` says (see `to`).
+        `partitioner` says (see `to`), with the stream's serdes unless others are given.
+
+        Behind it the key counts as unchanged: what groups or joins by it needs no topic of its own (rule O3).
         """
         site = call_site("repartition")
+        handle = steps.with_serdes(self.handle, key, value)
         steps.check_partitioner(partitioner, site)
-        generated = "" if name else self.handle.builder.name("KSTREAM-REPARTITION")
-        through = self.handle.repartitioned(
-            name, site, generated=generated, partitions=partitions, partitioner=partitioner
-        )
+        generated = "" if name else handle.builder.name("KSTREAM-REPARTITION")
+        through = handle.repartitioned(name, site, generated=generated, partitions=partitions, partitioner=partitioner)
         return Stream(through)
+
+
+# what becomes of a branch: another stream, or nothing where it ends there
+Then: TypeAlias = Callable[[Stream[K, V]], Stream[Any, Any] | None]
 
 
 class SplitStream(Generic[K, V]):
@@ -691,23 +722,45 @@ class SplitStream(Generic[K, V]):
         self._splitting = splitting
 
     @overload
-    def branch(self, predicate: Callable[[V], object], *, name: str | None = None) -> SplitStream[K, V]: ...
+    def branch(
+        self, predicate: Callable[[V], object], *, name: str | None = None, then: Then[K, V] | None = None
+    ) -> SplitStream[K, V]: ...
     @overload
-    def branch(self, predicate: Callable[[K, V], object], *, name: str | None = None) -> SplitStream[K, V]: ...
-    def branch(self, predicate: Callable[..., object], *, name: str | None = None) -> SplitStream[K, V]:
-        """The records for which this predicate is the first to hold."""
-        self._splitting.branch(predicate, name)
+    def branch(
+        self, predicate: Callable[[K, V], object], *, name: str | None = None, then: Then[K, V] | None = None
+    ) -> SplitStream[K, V]: ...
+    def branch(
+        self, predicate: Callable[..., object], *, name: str | None = None, then: Then[K, V] | None = None
+    ) -> SplitStream[K, V]:
+        """The records for which this predicate is the first to hold.
+
+        `then` is called with the branch; the stream that it returns takes the branch's place among the branches, and
+        where it returns none, the branch is not among them.
+        """
+        self._follow(self._splitting.branch(predicate, name), then)
         return self
 
-    def default_branch(self, *, name: str | None = None) -> dict[str, Stream[K, V]]:
+    def default_branch(self, *, name: str | None = None, then: Then[K, V] | None = None) -> dict[str, Stream[K, V]]:
         """The records for which no predicate holds, and all branches."""
-        self._splitting.default(name)
+        self._follow(self._splitting.default(name), then)
         return self._branches()
 
     def no_default(self) -> dict[str, Stream[K, V]]:
         """All branches; records for which no predicate holds go nowhere."""
         self._splitting.no_default()
         return self._branches()
+
+    def _follow(self, label: str, then: Then[K, V] | None) -> None:
+        branches = self._splitting.branches
+        if then is None:
+            return
+        made = then(Stream(branches[label]))
+        if made is None:
+            del branches[label]
+        elif isinstance(made, Stream):
+            branches[label] = made.handle
+        else:
+            raise TopologyError(f"{call_site('branch')}: then= makes a stream of a branch, or nothing, got {made!r}")
 
     def _branches(self) -> dict[str, Stream[K, V]]:
         return {name: Stream(handle) for name, handle in self._splitting.branches.items()}

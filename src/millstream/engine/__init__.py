@@ -2,7 +2,7 @@
 
 from millstream.engine.event_loop import EventLoop
 from millstream.engine.global_tables import GlobalTables
-from millstream.engine.message import Message, RecordMetadata
+from millstream.engine.message import Message, RecordContext, RecordMetadata
 from millstream.engine.metrics import TaskMetrics
 from millstream.engine.outbox import Outbox
 from millstream.engine.processor_context import ProcessorContext
@@ -21,6 +21,7 @@ __all__ = [
     "Outbox",
     "Processor",
     "ProcessorContext",
+    "RecordContext",
     "RecordMetadata",
     "Task",
     "TaskMetrics",

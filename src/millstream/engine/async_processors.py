@@ -8,10 +8,11 @@ from contextlib import aclosing
 from typing import Any
 
 from millstream.engine.calls import CURRENT, PendingCalls
+from millstream.engine.context import metadata_of
 from millstream.engine.lifecycle import Lifecycle
 from millstream.engine.message import FixedKeyMessage, Message, RecordMetadata
 from millstream.engine.parts import Downstream, NodeFunction, Parts
-from millstream.engine.processor_context import ProcessorContext, metadata_of
+from millstream.engine.processor_context import ProcessorContext
 from millstream.errors import MillstreamError, TopologyError
 from millstream.plan.calls import Calls
 from millstream.plan.nodes import MapValuesAsync, Process

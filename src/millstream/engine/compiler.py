@@ -11,6 +11,7 @@ from millstream.engine import (
     cogroup,
     foreign_key,
     joins,
+    printing,
     processors,
     routed_sink,
     stateless,
@@ -49,7 +50,7 @@ from millstream.plan.nodes import (
     TableSource,
     ToStream,
 )
-from millstream.plan.sinks import RoutedSink
+from millstream.plan.sinks import Print, RoutedSink
 from millstream.plan.stream_joins import JoinRow, StreamJoin
 from millstream.plan.suppress import Suppress
 from millstream.plan.tables import (
@@ -91,6 +92,7 @@ COMPILERS: Mapping[type[Node], NodeCompiler] = {
     MapValuesAsync: async_processors.map_values_async,
     Merge: stateless.merge,
     Peek: stateless.peek,
+    Print: printing.print_node,
     Process: processors.process,
     Register: foreign_key.register,
     Resolve: foreign_key.resolve,

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from millstream.engine.message import RecordMetadata
 from millstream.engine.rows import LoadedRows
 from millstream.model import Headers, TopicPartition
 
 NOWHERE = TopicPartition("", -1)
 
 Place: TypeAlias = tuple[LoadedRows | None, int]
+
+
+def metadata_of(rows: LoadedRows | None, row: int) -> RecordMetadata:
+    """Where a source record stood; nowhere in a punctuation (rule P1)."""
+    if rows is None:
+        return RecordMetadata(None, -1, -1)
+    return RecordMetadata(rows.source.topic, rows.source.partition, rows.offsets[row])
 
 
 class TaskContext:

@@ -55,6 +55,18 @@ class FixedKeyMessage(Message, frozen=True, gc=False):
         return FixedKeyMessage(self.key, self.value, self.timestamp, headers)
 
 
+class RecordContext(NamedTuple):
+    """What there is to know of a record besides its key and value: its timestamp and headers, and where the source
+    record stood, which is nowhere (None, -1, -1) in a punctuation.
+    """
+
+    topic: str | None
+    partition: int
+    offset: int
+    timestamp: int
+    headers: Headers
+
+
 class RecordMetadata(NamedTuple):
     """Where the source record of the sub-topology stood (rule P1)."""
 

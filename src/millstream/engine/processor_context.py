@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from millstream.duration import Duration, parse_duration_ms
-from millstream.engine.context import Place
+from millstream.engine.context import metadata_of
 from millstream.engine.facades import facade, kept_by, results_of
 from millstream.engine.message import FixedKeyMessage, Message, RecordMetadata
 from millstream.engine.parts import Downstream, NodeFunction, Parts
@@ -15,13 +15,6 @@ from millstream.engine.punctuation import ClockKind, Punctuation, first_due
 from millstream.errors import MillstreamError, StateError, TopologyError
 from millstream.plan.nodes import Node, Process
 from millstream.state import Access, KeyValueStore
-
-
-def metadata_of(rows: Any, row: int) -> RecordMetadata:
-    """Where a source record stood; nowhere in a punctuation."""
-    if rows is None:
-        return RecordMetadata(None, -1, -1)
-    return RecordMetadata(rows.source.topic, rows.source.partition, rows.offsets[row])
 
 
 class ProcessorContext:
@@ -80,8 +73,7 @@ class ProcessorContext:
     @property
     def record_metadata(self) -> RecordMetadata:
         """Where the record at hand came from; no topic and -1 in a punctuation (rule P1)."""
-        place: Place = (self._task.rows, self._task.row)
-        return metadata_of(*place)
+        return metadata_of(self._task.rows, self._task.row)
 
     def commit(self) -> None:
         """Ask for a commit soon (rule P6)."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from millstream.engine.context import metadata_of
+from millstream.engine.message import RecordContext
 from millstream.engine.outbox import PartitionBuffer, TopicBuffer
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.engine.sink import Address, addressing, value_serde
@@ -23,15 +25,15 @@ def partitioned_sink(node: Sink, partitioner: Partitioner, parts: Parts) -> Node
     """Into one topic; a partitioner of the user's chooses where."""
     topic = internal_topic(parts.app_id, node.topic) if node.internal else node.topic
     target = (topic, _places(node, partitioner, parts.outbox.topic(topic)), value_serde(node, topic).encode)
-    return _writer(node, lambda _key, _value: target, parts)
+    return _writer(node, lambda _key, _value, _timestamp: target, parts)
 
 
 def routed_sink(node: RoutedSink, _downstream: Downstream, parts: Parts) -> NodeFunction:
-    topic_of = node.topic_of.by_key_and_value
+    topic_of = _topic_of(node, parts)
     known: dict[str, Target] = {}
 
-    def route(key: Any, value: Any) -> Target:
-        topic = topic_of(key, value)
+    def route(key: Any, value: Any, timestamp: int) -> Target:
+        topic = topic_of(key, value, timestamp)
         if not isinstance(topic, str) or not topic:
             raise TypeError(f"expected the name of a topic, got {topic!r}")
         target = known.get(topic)
@@ -43,12 +45,25 @@ def routed_sink(node: RoutedSink, _downstream: Downstream, parts: Parts) -> Node
     return _writer(node, route, parts)
 
 
-def _writer(node: Sink | RoutedSink, route: Callable[[Any, Any], Target], parts: Parts) -> NodeFunction:
+def _topic_of(node: RoutedSink, parts: Parts) -> Callable[[Any, Any, int], Any]:
+    fn, context = node.topic_of.by_key_and_value, parts.context
+    if not node.sees_context:
+        return lambda key, value, _timestamp: fn(key, value)
+    seeing = node.topic_of.call
+
+    def topic_of(key: Any, value: Any, timestamp: int) -> Any:
+        place = metadata_of(context.rows, context.row)
+        return seeing(key, value, RecordContext(*place, timestamp, context.headers))
+
+    return topic_of
+
+
+def _writer(node: Sink | RoutedSink, route: Callable[[Any, Any, int], Target], parts: Parts) -> NodeFunction:
     context, failures = parts.context, parts.failures
 
     def call(key: Any, value: Any, timestamp: int) -> None:
         try:
-            topic, places, encode_value = route(key, value)
+            topic, places, encode_value = route(key, value, timestamp)
         except MillstreamError:
             raise
         except Exception as error:

@@ -11,6 +11,8 @@ from typing import Any
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.plan.nodes import Filter, FlatMap, FlatMapValues, KeyPresent, Map, MapValues, Merge, Peek, SelectKey
 
+END: Any = object()
+
 
 def filter_node(node: Filter, downstream: Downstream, parts: Parts) -> NodeFunction:
     fn, negated, forward, failed = node.predicate.call, node.negated, downstream.forward, parts.failures.processing
@@ -115,31 +117,44 @@ def map_node(node: Map, downstream: Downstream, parts: Parts) -> NodeFunction:
 
 
 def flat_map(node: FlatMap, downstream: Downstream, parts: Parts) -> NodeFunction:
+    """What the function gave before it fails has gone on, as in Kafka Streams (rule O2)."""
     fn, forward, failed = node.mapper.by_key_and_value, downstream.forward, parts.failures.processing
 
     def call(key: Any, value: Any, timestamp: int) -> None:
         try:
-            pairs = [(new_key, new_value) for new_key, new_value in fn(key, value)]
+            pairs = iter(fn(key, value))
         except Exception as error:
             return failed(node.name, node.site, error)
-        for new_key, new_value in pairs:
+        while True:
+            try:
+                pair = next(pairs, END)
+                if pair is END:
+                    return None
+                new_key, new_value = pair
+            except Exception as error:
+                return failed(node.name, node.site, error)
             forward(new_key, new_value, timestamp)
-        return None
 
     return call
 
 
 def flat_map_values(node: FlatMapValues, downstream: Downstream, parts: Parts) -> NodeFunction:
+    """As flat_map."""
     fn, forward, failed = node.mapper.by_key_and_value, downstream.forward, parts.failures.processing
 
     def call(key: Any, value: Any, timestamp: int) -> None:
         try:
-            values = list(fn(key, value))
+            values = iter(fn(key, value))
         except Exception as error:
             return failed(node.name, node.site, error)
-        for new in values:
+        while True:
+            try:
+                new = next(values, END)
+            except Exception as error:
+                return failed(node.name, node.site, error)
+            if new is END:
+                return None
             forward(key, new, timestamp)
-        return None
 
     return call
 
