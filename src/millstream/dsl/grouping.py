@@ -14,10 +14,11 @@ from millstream.plan.site import CallSite, call_site
 from millstream.serde import Serde
 
 
-def grouped(handle: Handle, keys: tuple[str | Callable[..., Any], ...], key: Any) -> Handle:
+def grouped(handle: Handle, keys: tuple[str | Callable[..., Any], ...], key: Any, name: str | None) -> Handle:
+    """The group's name is that of the node that selects the key, too (rule N8)."""
     site = call_site("group_by")
     fn, serde = _group_key(handle, keys, key, site)
-    node = handle.builder.name("KSTREAM-KEY-SELECT")
+    node = handle.builder.name("KSTREAM-KEY-SELECT", name)
     added = SelectKey(name=node, parents=(handle.node,), site=site, mapper=fn)
     return handle.after(added, key=serde, key_changed=True)
 

@@ -336,7 +336,7 @@ class Stream(Generic[K, V]):
         that is given. Records go through a repartition topic, so that all of one key meet in one task. `name` names
         that topic.
         """
-        return GroupedStream(grouped(self.handle, keys, key), name)
+        return GroupedStream(grouped(self.handle, keys, key, name), name)
 
     def group_by_key(self, *, name: str | None = None) -> GroupedStream[K, V]:
         """Group by the key that records have."""

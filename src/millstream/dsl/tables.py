@@ -88,7 +88,7 @@ class Selected:
 def selected(table: Handle, selector: Callable[..., Any], serdes: tuple[Any, Any], name: str | None) -> Selected:
     site = call_site("group_by")
     fn = user_function(selector, site)
-    node = table.builder.name("KTABLE-SELECT")
+    node = table.builder.name("KTABLE-SELECT", name)
     send_old(table, needed=True)
     key, value = serdes
     handle = table.after(
