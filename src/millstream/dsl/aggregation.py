@@ -11,6 +11,7 @@ import msgspec
 from millstream.dsl.aggregates import DeclaredAggregate
 from millstream.dsl.builder import Builder
 from millstream.dsl.fields import declared_fields, reads_by_item, require_fields, required_fields
+from millstream.dsl.grouping import GroupName
 from millstream.dsl.handle import Handle, given_serde, value_serde
 from millstream.dsl.windowed import Windowing
 from millstream.duration import Duration, parse_duration_ms
@@ -74,7 +75,7 @@ class Kept:
 
 
 def aggregated(
-    handle: Handle, group: str | None, windowing: Windowing | None, kept: Kept, how: Materialized, site: CallSite
+    handle: Handle, group: GroupName, windowing: Windowing | None, kept: Kept, how: Materialized, site: CallSite
 ) -> Handle:
     """The table of aggregates: repartitions first where the key was changed (rule O4)."""
     builder = handle.builder
@@ -86,7 +87,8 @@ def aggregated(
     store = how.store or generated or ""
     node = builder.name(f"KSTREAM-{kind}", how.name)
     if handle.key_changed:
-        handle = handle.repartitioned(group or how.store, site, generated=store)
+        handle = handle.repartitioned(group.given or how.store, site, generated=store, again=group.used)
+        group.used = group.given is not None
     keys: Serde[Any] = handle.key
     if windowing is None:
         builder.add_store(how.spec(store, handle.key, kept.stored), site)

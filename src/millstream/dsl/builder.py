@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,9 @@ from millstream.plan.topology import Topology, build_topology
 from millstream.serde import Serde, is_hashable
 
 
+_GENERATED = re.compile(r"KSTREAM.*-[0-9]{10}-repartition")
+
+
 class Builder:
     """Collects what the DSL's methods add. Names count up as Kafka Streams' do (rules N4-N18)."""
 
@@ -20,6 +24,7 @@ class Builder:
         self.emit = emit
         self.reserved: dict[str, StoreSpec] = {}  # stores that source tables get when they are needed, by node
         self.taken: dict[str, tuple[Serde[Any], Serde[Any]]] = {}  # what aggregations in windows take, by node
+        self.serdes: dict[str, tuple[Serde[Any], Serde[Any]]] = {}  # of what nodes pass on
         self._index = 0
         self._nodes: dict[str, Node] = {}
         self._stores: dict[str, StoreSpec] = {}
@@ -108,15 +113,15 @@ class Builder:
         topic: RepartitionTopic,
         serdes: tuple[Serde[Any], Serde[Any]],
         site: CallSite,
-        *,
-        named: bool,
     ) -> str:
         """Send a stream through the internal topic `<app>-<topic>`; returns the node that reads it.
 
-        Where the user named it, its nodes are named after it; their indices are burned all the same (rule N7).
+        Unless the topic's name is a generated one, its nodes are named after it; their indices are burned all the same
+        (rule N7).
         """
         key, value = serdes
         self.add_repartition_topic(topic, site)
+        named = _GENERATED.fullmatch(topic.name) is None
         sink, present, source = (
             self.name(f"KSTREAM-{kind}", f"{topic.name}-{kind.lower()}" if named else None)
             for kind in ("SINK", "FILTER", "SOURCE")
@@ -139,7 +144,7 @@ class Builder:
         )
 
     def shared_repartition(self, topic: RepartitionTopic) -> str | None:
-        """The node that reads this topic, if the stream goes through it already, for an earlier join of its.
+        """The node that reads this topic, if the stream goes through it already for an earlier operator of its.
 
         Kafka Streams burns the indices all the same.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from millstream.dsl.fields import composite_key, getter, require_fields
@@ -12,6 +13,14 @@ from millstream.plan.function import UserFunction, user_function
 from millstream.plan.nodes import SelectKey
 from millstream.plan.site import CallSite, call_site
 from millstream.serde import Serde
+
+
+@dataclass(slots=True, eq=False)
+class GroupName:
+    """The name that a group was given, if any. Aggregations of one named group share its repartition topic (rule O5)."""
+
+    given: str | None
+    used: bool = False
 
 
 def grouped(handle: Handle, keys: tuple[str | Callable[..., Any], ...], key: Any, name: str | None) -> Handle:

@@ -8,7 +8,7 @@ from typing import Any
 from millstream.dsl.builder import Builder
 from millstream.errors import TopologyError
 from millstream.plan.function import UNKNOWN, declared_result
-from millstream.plan.nodes import Node, Partitioner, RepartitionTopic
+from millstream.plan.nodes import Node, RepartitionTopic
 from millstream.plan.site import CallSite, call_site
 from millstream.serde import STRING, JsonSerde, Serde, serde_for
 
@@ -31,7 +31,9 @@ class Handle:
 
     def after(self, node: Node, **changes: Any) -> Handle:
         """Add a node; the place behind it."""
-        return replace(self, node=self.builder.add(node), **changes)
+        made = replace(self, node=self.builder.add(node), **changes)
+        self.builder.serdes[node.name] = (made.key, made.value)
+        return made
 
     def at(self, node: str) -> Handle:
         """Another place with the same serdes."""
@@ -43,15 +45,20 @@ class Handle:
         site: CallSite,
         *,
         generated: str = "",
-        partitions: int | None = None,
         null_keys: bool = False,
-        partitioner: Partitioner | None = None,
+        again: bool = False,
     ) -> Handle:
-        """The place behind an internal topic with the name that the user gave, or else a generated one."""
-        topic = RepartitionTopic(f"{given or generated}-repartition", partitions, null_keys, partitioner)
-        if given is None and (shared := self.builder.shared_repartition(topic)) is not None:
+        """The place behind an internal topic that an operator needs, with the name that the user gave, or else a
+        generated one. `again`: the name was given for all operators of one group, so the topic may be there already.
+        """
+        topic = RepartitionTopic(f"{given or generated}-repartition", null_keys=null_keys, mergeable=True)
+        if (given is None or again) and (shared := self.builder.shared_repartition(topic)) is not None:
             return replace(self, node=shared, key_changed=False)
-        source = self.builder.repartition(self.node, topic, (self.key, self.value), site, named=given is not None)
+        return self.through(topic, site)
+
+    def through(self, topic: RepartitionTopic, site: CallSite) -> Handle:
+        """The place behind an internal topic."""
+        source = self.builder.repartition(self.node, topic, (self.key, self.value), site)
         return replace(self, node=source, key_changed=False)
 
 

@@ -153,6 +153,7 @@ class Program:
             site=site,
             store=reserved if store or history is not None else None,
             emit=how.emission(self._builder, site),
+            topic=topic,
         )
         self._builder.reserved[node.name] = how.spec(reserved, source.key, source.value)
         if store or history is not None:

@@ -18,7 +18,7 @@ from millstream.dsl.branches import Splitting, branched
 from millstream.dsl.calls import checked_calls, mapped_values_async
 from millstream.dsl.cogroup import Cogrouping, Group, check_group, cogrouped
 from millstream.dsl.foreign_key import foreign_key_joined
-from millstream.dsl.grouping import grouped
+from millstream.dsl.grouping import GroupName, grouped
 from millstream.dsl.handle import Handle, value_serde
 from millstream.dsl.joins import global_joined, table_joined
 from millstream.dsl.late import late_records
@@ -31,7 +31,7 @@ from millstream.errors import TopologyError
 from millstream.plan.aggregation import Balanced, Counted, Declared, Reduced
 from millstream.plan.calls import Calls
 from millstream.plan.function import user_function
-from millstream.plan.nodes import Emit, Partitioner, StoreSpec, ToStream
+from millstream.plan.nodes import Emit, Partitioner, RepartitionTopic, StoreSpec, ToStream
 from millstream.plan.site import call_site
 from millstream.plan.stream_joins import JoinWindow
 from millstream.plan.tables import JoinKind
@@ -336,11 +336,11 @@ class Stream(Generic[K, V]):
         that is given. Records go through a repartition topic, so that all of one key meet in one task. `name` names
         that topic.
         """
-        return GroupedStream(grouped(self.handle, keys, key, name), name)
+        return GroupedStream(grouped(self.handle, keys, key, name), GroupName(name))
 
     def group_by_key(self, *, name: str | None = None) -> GroupedStream[K, V]:
         """Group by the key that records have."""
-        return GroupedStream(self.handle, name)
+        return GroupedStream(self.handle, GroupName(name))
 
     @overload
     def join(
@@ -703,9 +703,9 @@ class Stream(Generic[K, V]):
         site = call_site("repartition")
         handle = steps.with_serdes(self.handle, key, value)
         steps.check_partitioner(partitioner, site)
-        generated = "" if name else handle.builder.name("KSTREAM-REPARTITION")
-        through = handle.repartitioned(name, site, generated=generated, partitions=partitions, partitioner=partitioner)
-        return Stream(through)
+        topic = f"{name or handle.builder.name('KSTREAM-REPARTITION')}-repartition"
+        through = RepartitionTopic(topic, partitions=partitions, partitioner=partitioner)
+        return Stream(handle.through(through, site))
 
 
 # what becomes of a branch: another stream, or nothing where it ends there
@@ -769,7 +769,7 @@ class SplitStream(Generic[K, V]):
 class GroupedStream(Generic[K, V]):
     """A stream's records by key, ready to be aggregated: `KGroupedStream`."""
 
-    def __init__(self, handle: Handle, name: str | None, windows: Windowing | None = None) -> None:
+    def __init__(self, handle: Handle, name: GroupName, windows: Windowing | None = None) -> None:
         self.handle = handle
         self._name = name
         self._windows = windows
@@ -815,7 +815,7 @@ class GroupedStream(Generic[K, V]):
         >>> both = put.cogroup(drawn.group_by_key(), lambda amount, balance: balance - amount)
         >>> both.aggregate(lambda: 0, value=int).to_stream().to("balances")
         """
-        return CogroupedStream((Group(self.handle, self._name, aggregator),), self._windows)
+        return CogroupedStream((Group(self.handle, self._name.given, aggregator),), self._windows)
 
     def count(
         self,

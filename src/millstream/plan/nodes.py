@@ -56,6 +56,7 @@ class StoreSpec:
     by_key: bool = False  # a window store in which a key's windows are looked for by a span of starts
     store_type: StoreType | None = None
     shows_ms: int = 0  # how much longer than the retention Kafka's store of this kind shows a window (rule W20)
+    source_topic: str | None = None  # the table's own topic, where that serves as the changelog (rule K2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,15 @@ class RepartitionTopic:
 
     `partitions` None means: as many as the topics that are written into it have (rule O7).
 
-    Records without a key are dropped before it unless it takes `null_keys` (rule O6).
+    Records without a key are dropped before it unless it takes `null_keys` (rule O6). One that an operator needs, not
+    the user, is `mergeable` with others of the same stream (rule O5).
     """
 
     name: str
     partitions: int | None = None
     null_keys: bool = False
     partitioner: Partitioner | None = None
+    mergeable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +231,9 @@ class TableNode(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSource(TableNode):
-    """A stream of records read as updates of a table."""
+    """A stream of records read as updates of a table. `topic` is the topic that holds just these updates, if one does."""
+
+    topic: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
