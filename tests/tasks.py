@@ -115,6 +115,9 @@ class Tasks:
         task = compile_task(self._topology.subtopology(id_.subtopology), spec, wiring)
         for changelog in spec.changelogs:
             task.restore(changelog, _batch(changelog, 0, self.topics[changelog]))
+        for source in spec.reused:
+            done = self._committed.get(source, (0, ""))[0]
+            task.restore(source, _batch(source, 0, self.topics[source][:done]))
         task.resume({source: self._committed[source][1] for source in spec.inputs if source in self._committed})
         for source in spec.inputs:
             self._read[source] = self._committed.get(source, (0, ""))[0]

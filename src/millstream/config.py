@@ -49,6 +49,11 @@ class Settings:
     emit_interval_ms: int = duration(
         0, "How often, by wall clock, windows that are emitted on their close, and outer joins, look for what is due."
     )
+    optimize: Any = setting(
+        "none",
+        '"none", "all", or names of optimisations of the topology: "reuse.ktable.source.topics", '
+        '"merge.repartition.topics", "single.store.self.join". They change names and topics, not answers.',
+    )
     state_dir: Path = setting(Path(".millstream"), "Folder for local state and the embedded broker.", parse=Path)
     changelog_extra_retention_ms: int = duration("1d", "Kept in window changelogs beyond the store's own retention.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -43,6 +44,27 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.offsets)
+
+    def before(self, end: int) -> Batch:
+        """The part of it that lies before an offset.
+
+        >>> rows = Batch(TopicPartition("t", 0), [4, 5, 7], [1, 2, 3], [None] * 3, [b"a", b"b", b"c"], None, 8)
+        >>> rows.before(6).values, rows.before(6).next_offset
+        ([b'a', b'b'], 6)
+        """
+        if self.next_offset <= end:
+            return self
+        count = bisect_left(self.offsets, end)
+        headers = None if self.headers is None else self.headers[:count]
+        return Batch(
+            self.source,
+            self.offsets[:count],
+            self.timestamps[:count],
+            self.keys[:count],
+            self.values[:count],
+            headers,
+            end,
+        )
 
 
 @dataclass(frozen=True, slots=True)

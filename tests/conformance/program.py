@@ -19,8 +19,8 @@ class UnsupportedStepError(Exception):
 class Steps:
     """Builds a program step by step; `run` dispatches on the step's `op`."""
 
-    def __init__(self) -> None:
-        self.program = Program(emit="every")
+    def __init__(self, optimize: str = "none") -> None:
+        self.program = Program(emit="every", optimize=optimize)
         self.made: dict[str, Any] = {}
         self.windows: dict[str, tuple[Any, Any, Any]] = {}  # group, windows, and when they are emitted
 
@@ -323,7 +323,7 @@ def only(step: Spec, *known: str) -> None:
 
 
 def build(case: Spec) -> Program:
-    steps = Steps()
+    steps = Steps(case.get("config", {}).get("optimization", "none"))
     for step in case["topology"]:
         steps.add(step)
     return steps.program

@@ -32,8 +32,6 @@ def test_descriptions_are_those_of_kafka_streams() -> None:
     different = {}
     seen: Counter[str] = Counter()
     for case in cases_in(CONFORMANCE):
-        if "optimization" in case.get("config", {}):
-            continue
         try:
             got = describe(build(case).topology()).split("\n")
         except (UnsupportedStepError, TopologyError):

@@ -65,6 +65,27 @@ def test_a_stopped_worker_goes_on_where_it_was(client, topics):
     assert len(rows) == len(WORDS), "every record counted once: state restored, nothing read twice"
 
 
+def test_a_table_is_restored_from_its_own_topic(client, new_topic):
+    """X7: as far as it was committed; there is no changelog (K2)."""
+    rows, clicks, sink = (new_topic(name, PARTITIONS) for name in ("rows", "clicks", "seen"))
+    name = unique("app")
+    app = App(name, commit_interval="200ms", optimize="all")
+    app.stream(clicks, value=str).join(app.table(rows, value=str), lambda v, row: f"{v}-{row}", result=str).to(sink)
+    keys = [key.encode() for key in "abcdef"]
+    for turn, row in enumerate((b"first", b"second")):
+        write(client, rows, [(key, row, EVENT_TIME + turn) for key in keys], PARTITIONS)
+        with running(app, client) as worker:
+            worker.until(lambda status: status.records == len(keys))
+            write(client, clicks, [(key, b"click", EVENT_TIME + 10) for key in keys[turn:]], PARTITIONS)
+            status = worker.until(lambda status, turn=turn: status.records == 2 * len(keys) - turn)
+            worker.stop()
+        assert sum(task.restored for task in status.tasks) == turn * len(keys), "the rows committed, not those since"
+    seen = Counter(value.decode() for _, value, _ in read_all(client, sink, PARTITIONS))
+    assert seen == {"click-first": 6, "click-second": 5}
+    topics = client.admin().partition_counts(timeout_ms=10_000)
+    assert not [topic for topic in topics if topic.startswith(name) and topic.endswith("-changelog")]
+
+
 def test_live_records_come_out_within_moments(client, topics):
     source, sink = topics
     with running(word_count(source, sink, unique("app"), commit_interval="1h"), client) as worker:

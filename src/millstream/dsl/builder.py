@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from millstream.errors import TopologyError
 from millstream.plan.internal import is_topic_name
 from millstream.plan.nodes import Emit, GlobalTable, KeyPresent, Node, RepartitionTopic, Sink, Source, StoreSpec
+from millstream.plan.rewrites import rewritten
+from millstream.plan.rewrites.draft import Draft
 from millstream.plan.site import CallSite
 from millstream.plan.topology import Topology, build_topology
 from millstream.serde import Serde, is_hashable
-
 
 _GENERATED = re.compile(r"KSTREAM.*-[0-9]{10}-repartition")
 
@@ -143,17 +145,21 @@ class Builder:
             Source(name=source, parents=(), site=site, topics=(topic.name,), key=key, value=value, internal=True)
         )
 
-    def shared_repartition(self, topic: RepartitionTopic) -> str | None:
+    def shared_repartition(self, parent: str, topic: RepartitionTopic) -> str | None:
         """The node that reads this topic, if the stream goes through it already for an earlier operator of its.
 
         Kafka Streams burns the indices all the same.
         """
         source = self.source_of(topic.name)
-        if topic.name not in self._repartition_topics or source is None:
+        if topic.name not in self._repartition_topics or source is None or not self._feeds(parent, topic.name):
             return None
         for kind in ("SINK", "FILTER", "SOURCE"):
             self.name(f"KSTREAM-{kind}")
         return source.name
+
+    def _feeds(self, parent: str, topic: str) -> bool:
+        sinks = (node for node in self._nodes.values() if isinstance(node, Sink) and node.internal)
+        return any(sink.topic == topic and self._nodes[sink.parents[0]].parents == (parent,) for sink in sinks)
 
     def pass_null_keys(self, name: str) -> None:
         """A node wants records without a key: the nearest repartition topics above let them through (rule O6)."""
@@ -184,13 +190,10 @@ class Builder:
             raise TopologyError(f"{site}: there is already an internal topic named {topic.name!r}; give another name=")
         self._repartition_topics[topic.name] = topic
 
-    def topology(self) -> Topology:
-        """Validate and freeze what has been added so far."""
+    def topology(self, rewrites: Iterable[str] = ()) -> Topology:
+        """Validate and freeze what has been added so far, after the rewrites of these names."""
         if not self._nodes:
             raise TopologyError("the program has no stream or table; begin with app.stream(topic) or app.table(topic)")
-        return build_topology(
-            tuple(self._nodes.values()),
-            tuple(self._stores.values()),
-            tuple(self._global_tables.values()),
-            self._repartition_topics,
-        )
+        nodes, stores = tuple(self._nodes.values()), tuple(self._stores.values())
+        draft = rewritten(Draft(nodes, stores, self._repartition_topics, self.serdes), rewrites)
+        return build_topology(draft.nodes, draft.stores, tuple(self._global_tables.values()), draft.repartition_topics)

@@ -38,6 +38,7 @@ class Cogrouping:
 
 def cogrouped(of: Cogrouping, how: Materialized, site: CallSite) -> Handle:
     builder = of.groups[0].handle.builder
+    _refuse_one_topic_for_two(of.groups, site)
     store = how.store or builder.name("COGROUPKSTREAM-AGGREGATE-STATE-STORE")
     places = [_placed(group, how.store, store, site) for group in of.groups]
     all_kept = _all_kept(of, site)
@@ -82,6 +83,16 @@ def _placed(group: Group, given: str | None, store: str, site: CallSite) -> Hand
     if not group.handle.key_changed:
         return group.handle
     return group.handle.repartitioned(group.name or given, site, generated=store)
+
+
+def _refuse_one_topic_for_two(groups: Sequence[Group], site: CallSite) -> None:
+    """The store would name the repartition topic of each of them (rule N15); Kafka Streams refuses that too."""
+    unnamed = {group.handle.node for group in groups if group.handle.key_changed and group.name is None}
+    if len(unnamed) > 1:
+        raise TopologyError(
+            f"{site}: {len(unnamed)} of the cogrouped streams have new keys and need a repartition topic each; tell "
+            'these apart by name, as in group_by(..., name="clicks")'
+        )
 
 
 def _all_kept(of: Cogrouping, site: CallSite) -> Sequence[Kept]:

@@ -17,7 +17,7 @@ from millstream.serde import Serde
 
 @dataclass(slots=True, eq=False)
 class GroupName:
-    """The name that a group was given, if any. Aggregations of one named group share its repartition topic (rule O5)."""
+    """The name that a group was given, if any. Its aggregations then share one repartition topic (rule O5)."""
 
     given: str | None
     used: bool = False

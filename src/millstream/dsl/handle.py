@@ -52,7 +52,7 @@ class Handle:
         generated one. `again`: the name was given for all operators of one group, so the topic may be there already.
         """
         topic = RepartitionTopic(f"{given or generated}-repartition", null_keys=null_keys, mergeable=True)
-        if (given is None or again) and (shared := self.builder.shared_repartition(topic)) is not None:
+        if (given is None or again) and (shared := self.builder.shared_repartition(self.node, topic)) is not None:
             return replace(self, node=shared, key_changed=False)
         return self.through(topic, site)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, TypeVar, overload
 
 from millstream.dsl.aggregation import Materialized
 from millstream.dsl.builder import Builder
@@ -14,9 +14,12 @@ from millstream.duration import Duration
 from millstream.errors import TopologyError
 from millstream.plan.function import positional_parameters
 from millstream.plan.nodes import Emit, Extractor, GlobalTable, Source, StoreSpec, TableSource
+from millstream.plan.rewrites import rewrites_named
 from millstream.plan.site import CallSite, call_site
 from millstream.plan.topology import Topology
 from millstream.serde import Serde
+
+Optimize: TypeAlias = str | bool | Sequence[str] | None
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -25,12 +28,15 @@ V = TypeVar("V")
 class Program:
     """Collects a topology: Kafka Streams' `StreamsBuilder`. `emit` is the default for tables and aggregations.
 
-    `"every"` passes on each update, `"latest"` the last update of each key in a round of processing.
+    `"every"` passes on each update, `"latest"` the last update of each key in a round of processing. `optimize` is
+    "none", "all", or names of optimisations as in Kafka Streams' `topology.optimization`.
     """
 
-    def __init__(self, *, emit: Emit = "latest") -> None:
+    def __init__(self, *, emit: Emit = "latest", optimize: Optimize = "none") -> None:
         if emit not in ("every", "latest"):
             raise TopologyError(f'emit must be "every" or "latest", got {emit!r}')
+        rewrites_named(optimize)  # refused here, where it was given
+        self.optimize = optimize
         self._builder = Builder(emit)
         self._times: dict[str, Callable[..., int] | None] = {}  # of each source of a stream, as it was given
 
@@ -187,8 +193,8 @@ class Program:
         return GlobalTableHandle(name)
 
     def topology(self) -> Topology:
-        """Validate the program and freeze it."""
-        return self._builder.topology()
+        """Validate the program, optimise it as `optimize` says, and freeze it."""
+        return self._builder.topology(rewrites_named(self.optimize))
 
     def _shared(self, source: Source, time: Callable[..., int] | None) -> Handle:
         """A topic that is read as a stream in several places is one source, if it is read alike."""

@@ -14,6 +14,7 @@ from millstream.engine import (
     printing,
     processors,
     routed_sink,
+    self_joins,
     stateless,
     stream_joins,
     table_groups,
@@ -51,7 +52,7 @@ from millstream.plan.nodes import (
     ToStream,
 )
 from millstream.plan.sinks import Print, RoutedSink
-from millstream.plan.stream_joins import JoinRow, StreamJoin
+from millstream.plan.stream_joins import JoinRow, SelfJoin, StreamJoin
 from millstream.plan.suppress import Suppress
 from millstream.plan.tables import (
     TableAggregate,
@@ -98,6 +99,7 @@ COMPILERS: Mapping[type[Node], NodeCompiler] = {
     Resolve: foreign_key.resolve,
     RoutedSink: routed_sink.routed_sink,
     SelectKey: stateless.select_key,
+    SelfJoin: self_joins.self_join,
     Sink: into_topic,
     Source: lambda _node, downstream, _parts: downstream.forward,
     Split: branches.split,

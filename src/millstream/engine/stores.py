@@ -72,8 +72,9 @@ class DiskRows(Protocol):
 
 
 def stores_on_disk(stores: Iterable[StoreSpec], default: StoreType) -> list[str]:
-    """The names of those that want a disk."""
-    return [spec.name for spec in stores if spec.kind in ON_DISK and (spec.store_type or default) == "rocksdb"]
+    """The names of those that want a disk. A table whose own topic is its changelog is kept in memory."""
+    own = [spec for spec in stores if spec.kind in ON_DISK and spec.source_topic is None]
+    return [spec.name for spec in own if (spec.store_type or default) == "rocksdb"]
 
 
 def open_store(spec: StoreSpec, topic: str, disk: Disk | None = None) -> Rows:

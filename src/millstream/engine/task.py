@@ -18,6 +18,7 @@ from millstream.engine.metrics import TaskMetrics
 from millstream.engine.outbox import Outbox
 from millstream.engine.parts import NodeFunction, Parts
 from millstream.engine.punctuation import NEVER
+from millstream.engine.reused import restore_reused
 from millstream.engine.rows import Refusals, RowDecoder
 from millstream.engine.settings import EngineSettings
 from millstream.engine.stores import Rows, open_store
@@ -62,10 +63,11 @@ class Task:
         self._local = None if disk is None else LocalStores(disk, wiring.cache)
         self._stores: dict[str, Rows] = {}
         for store in sub.stores:
-            topic = changelog_topic(wiring.app_id, store.name)
+            topic = store.source_topic or changelog_topic(wiring.app_id, store.name)
             opened = open_store(store, topic) if self._local is None else self._local.open(store, topic)
             self._stores[store.name] = opened
         self._changelogs = dict(spec.changelogs)
+        self._reused = dict(spec.reused)
         self._parts = Parts(
             spec.id,
             wiring.app_id,
@@ -101,7 +103,10 @@ class Task:
         return {changelog: offsets[store] for changelog, store in self._changelogs.items() if store in offsets}
 
     def restore(self, changelog: TopicPartition, batch: Batch) -> None:
-        """Apply records of one of its changelogs."""
+        """Apply records of one of its changelogs, or of an input that serves as one."""
+        if changelog in self._reused:
+            restore_reused(self._stores[self._reused[changelog]], batch)
+            return
         store = self._changelogs[changelog]
         try:
             if self._local is not None and store in self._local:
@@ -241,6 +246,8 @@ class Task:
     def changelog(self) -> list[OutBatch]:
         """What changed in the stores since the last call, as changelog records."""
         batches = []
+        for store in self._reused.values():
+            self._stores[store].take_changes()  # they stand in the input already
         for partition, store in self._changelogs.items():
             try:
                 changes = self._stores[store].take_changes()

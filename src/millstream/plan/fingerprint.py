@@ -27,6 +27,7 @@ def _lines(sub: SubTopology) -> list[str]:
         f"{sub.index} store {store.name} {store.kind} {store.key.name} {store.value.name} {store.retention_ms}"
         for store in sub.stores
     ]
+    lines += [f"{sub.index} {store.name} is {store.source_topic}" for store in sub.stores if store.source_topic]
     return lines
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
@@ -40,11 +40,15 @@ class TaskId(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """What one task reads, and the changelog partition of each of its stores."""
+    """What one task reads, and the changelog partition of each of its stores.
+
+    `reused` are inputs that serve as the changelog of a store: it is restored from them up to what is committed (X7).
+    """
 
     id: TaskId
     inputs: tuple[TopicPartition, ...]
     changelogs: Mapping[TopicPartition, str]
+    reused: Mapping[TopicPartition, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,8 @@ def internal_topics(
     tasks: list[TaskSpec] = []
     for sub in topology.subtopologies:
         width = max(known[topic] for topic in sub.source_topics)
-        changelogs = {changelog_topic(app_id, store.name): store for store in sub.stores}
+        changelogs = {changelog_topic(app_id, store.name): store for store in sub.stores if store.source_topic is None}
+        reused = {str(store.source_topic): store.name for store in sub.stores if store.source_topic is not None}
         topics += [
             InternalTopic(topic, width, changelog_config(store, extra_retention_ms))
             for topic, store in changelogs.items()
@@ -116,7 +121,8 @@ def internal_topics(
                 if partition < known[topic]
             )
             logs = {TopicPartition(topic, partition): store.name for topic, store in changelogs.items()}
-            tasks.append(TaskSpec(TaskId(sub.index, partition), inputs, logs))
+            read = {source: reused[source.topic] for source in inputs if source.topic in reused}
+            tasks.append(TaskSpec(TaskId(sub.index, partition), inputs, logs, read))
     return Resolved(tuple(tasks), tuple(topics))
 
 

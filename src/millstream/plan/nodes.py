@@ -231,7 +231,7 @@ class TableNode(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSource(TableNode):
-    """A stream of records read as updates of a table. `topic` is the topic that holds just these updates, if one does."""
+    """A stream of records read as updates of a table. `topic` is the topic that holds just these, if one does."""
 
     topic: str | None = None
 

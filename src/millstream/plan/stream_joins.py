@@ -62,6 +62,24 @@ class StreamJoin(Node):
         return (self.other,)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfJoin(Node):
+    """A stream joined with itself: its records meet the earlier ones in the store `rows`, and themselves (rule J11).
+
+    `left` and `outer`: what comes of a record that meets nobody, on the left side and on the right one.
+    """
+
+    window: JoinWindow
+    rows: str
+    joiner: UserFunction
+    left: bool
+    outer: bool
+
+    @property
+    def store_names(self) -> tuple[str, ...]:
+        return (self.rows,)
+
+
 def outer_sides(kind: JoinKind) -> tuple[bool, bool]:
     """Whether left records, and right ones, go on without a partner.
 

@@ -15,7 +15,7 @@ from millstream.runtime.lifecycle import Event, State, after
 
 @dataclass(slots=True)
 class Restoring:
-    """A changelog partition on its way into a store."""
+    """A changelog partition, or an input that serves as one, on its way into a store."""
 
     begin: int
     position: int
@@ -54,20 +54,26 @@ class HeldTask:
         self.state = after(self.state, event)
 
     def take(self, batch: Batch) -> None:
-        restoring = self.restoring.get(batch.source)
+        restoring = self._restoring(batch.source)
         if restoring is None:
             self.task.add(batch)
             return
+        if batch.source in self.spec.reused:
+            batch = batch.before(restoring.end)  # what is not committed yet is still to be processed (rule X7)
         restoring.position = batch.next_offset
         self.restored_rows += len(batch)
         self.task.restore(batch.source, batch)
 
     def ended(self, source: TopicPartition, offset: int) -> None:
-        restoring = self.restoring.get(source)
+        restoring = self._restoring(source)
         if restoring is None:
             self.task.caught_up(source, offset)
         else:
-            restoring.position = max(restoring.position, offset)
+            restoring.position = max(restoring.position, min(offset, restoring.end))
+
+    def _restoring(self, source: TopicPartition) -> Restoring | None:
+        """An input that serves as a changelog is one until the task runs."""
+        return None if self.running else self.restoring.get(source)
 
     @property
     def restored(self) -> bool:

@@ -106,6 +106,9 @@ class Tasks:
             for changelog in held.spec.changelogs:
                 begin, end = self._in.data.watermarks(changelog, timeout_ms=limit_ms)
                 held.restoring[changelog] = Restoring(begin, begin, end)
+            for source in held.spec.reused.keys() & held.committed.keys():
+                begin, end = self._in.data.watermarks(source, timeout_ms=limit_ms)
+                held.restoring[source] = Restoring(begin, begin, min(end, held.committed[source].offset))
             held.on(Event.OPENED)
             to_read = {source: each.begin for source, each in held.restoring.items() if not each.done}
             if to_read:

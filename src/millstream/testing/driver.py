@@ -89,8 +89,13 @@ class TestDriver:
         self._routed = next((node for node in sub.nodes if isinstance(node, RoutedSink)), None)
         self._outbox = OneOfEach(dict.fromkeys(outputs, 1))
         self._globals = GlobalTables(topology, self._settings, self._outbox)
-        changelogs = {TopicPartition(changelog_topic(app_id, store.name), 0): store.name for store in sub.stores}
-        spec = TaskSpec(TaskId(0, 0), tuple(TopicPartition(topic, 0) for topic in self._inputs), changelogs)
+        changelogs = {
+            TopicPartition(changelog_topic(app_id, store.name), 0): store.name
+            for store in sub.stores
+            if store.source_topic is None
+        }
+        reused = {TopicPartition(store.source_topic, 0): store.name for store in sub.stores if store.source_topic}
+        spec = TaskSpec(TaskId(0, 0), tuple(TopicPartition(topic, 0) for topic in self._inputs), changelogs, reused)
         self._cache = CacheBudget(parse_bytes(cache))
         self._closing = ExitStack()
         wiring = Wiring(app_id, self._settings, self._outbox, self._globals, wall_ms, cache=self._cache)

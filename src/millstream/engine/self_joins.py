@@ -1,0 +1,75 @@
+"""A stream joined with itself, out of one store: the same answers as out of one for each side (rule J11)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.plan.stream_joins import SelfJoin
+from millstream.state import JoinRows
+
+
+def self_join(node: SelfJoin, downstream: Downstream, parts: Parts) -> NodeFunction:
+    """A record first meets the others as the left side, then the others and itself as the right one.
+
+    The node above keeps it in the store after that (rule J6).
+    """
+    rows: JoinRows = parts.rows(node.rows)
+    between, forward, metrics, failed = rows.between, downstream.forward, parts.metrics, parts.failures.processing
+    window, left, outer = node.window, node.left, node.outer
+    before, after, retention_ms = window.before_ms, window.after_ms, window.retention_ms
+    joiner = _of_key_and_both(node)
+    stream_time = -1
+
+    def pairs(key: Any, values: Sequence[tuple[Any, Any, int]]) -> None:
+        for one, other, timestamp in values:
+            try:
+                new = joiner(key, one, other)
+            except Exception as error:
+                failed(node.name, node.site, error)
+                return
+            forward(key, new, timestamp)
+
+    def call(key: Any, value: Any, timestamp: int) -> None:
+        nonlocal stream_time
+        if timestamp > stream_time:  # J1
+            stream_time = timestamp
+        if value is None or (key is None and not left):  # J2
+            metrics.dropped += 1
+            return
+        if key is None:
+            pairs(key, [(value, None, timestamp)])
+            if outer:
+                pairs(key, [(None, value, timestamp)])
+            return
+        found = between(key, timestamp - before, timestamp + after)  # J4
+        if found or not left:
+            pairs(key, [(value, partner, when if when > timestamp else timestamp) for when, partner in found])
+        elif timestamp + after < stream_time:  # J5
+            pairs(key, [(value, None, timestamp)])
+        oldest = max(rows.newest, timestamp) - retention_ms  # J7: as if the record were kept already
+        found = between(key, max(timestamp - after, oldest + 1), timestamp + before)
+        if timestamp > oldest:
+            found.insert(bisect_right(found, timestamp, key=_time), (timestamp, value))
+        elif outer and not found:
+            pairs(key, [(None, value, timestamp)])
+        pairs(key, [(partner, value, when if when > timestamp else timestamp) for when, partner in found])
+
+    def start() -> None:
+        """Restored rows tell the time that the join had seen at least (Z7)."""
+        nonlocal stream_time
+        stream_time = max(stream_time, rows.newest)
+
+    parts.starts.append(start)
+    return call
+
+
+def _of_key_and_both(node: SelfJoin) -> Callable[[Any, Any, Any], Any]:
+    call = node.joiner.call
+    return call if node.joiner.with_key else lambda _key, one, other: call(one, other)
+
+
+def _time(row: tuple[int, Any]) -> int:
+    return row[0]

@@ -1,0 +1,92 @@
+"""A table's own topic as the changelog of its store: restored up to what is committed (K2, X7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import millstream as ms
+from millstream.engine import EngineSettings
+from millstream.model import TopicPartition
+from tests.tasks import Tasks, Written
+
+
+def tasks(*, history: str | None = None, **settings: Any) -> Tasks:
+    app = ms.App("app", emit="every", optimize="all")
+    table = app.table("rows", value=int, store="rows", history=history)
+    app.stream("in", value=str).join(table, lambda v, row: row, result=int).to("out")
+    return Tasks(app.topology(), {"rows": 1, "in": 1, "out": 1}, EngineSettings(**settings))
+
+
+def put(made: Tasks, topic: str, key: str | None, value: bytes | None, timestamp: int) -> None:
+    made.put(topic, 0, (None if key is None else key.encode(), value, timestamp))
+
+
+def number(value: int) -> bytes:
+    return value.to_bytes(8, "big")
+
+
+def crash(made: Tasks) -> None:
+    for id_ in made.specs:
+        made.crash(id_)
+
+
+def commit(made: Tasks) -> None:
+    for id_ in made.specs:
+        made.commit(id_)
+
+
+def answers(made: Tasks) -> list[int]:
+    return [int.from_bytes(row.value or b"", "big") for row in made.run().read("out")]
+
+
+@pytest.mark.parametrize("history", [None, "1h"])
+def test_rows_come_from_the_topic(history: str | None) -> None:  # X7
+    made = tasks(history=history)
+    put(made, "rows", "a", number(1), 10)
+    put(made, "rows", "b", number(5), 10)
+    put(made, "rows", "b", None, 11)
+    made.run()
+    commit(made)
+    assert not [target for target in made.topics if target.topic.endswith("-changelog")]
+    crash(made)
+    put(made, "in", "a", b"x", 20)
+    put(made, "in", "b", b"x", 20)
+    assert answers(made) == [1]
+
+
+def test_what_is_not_committed_is_processed_again_not_restored() -> None:  # X7
+    made = tasks()
+    put(made, "rows", "a", number(1), 10)
+    made.run()
+    commit(made)
+    put(made, "rows", "a", number(2), 30)
+    crash(made)
+    put(made, "in", "a", b"x", 20)
+    assert answers(made) == [1], "at 20 the row of 30 wasn't there"
+
+
+def test_the_timestamp_is_the_records() -> None:  # X7, F1
+    made = tasks()
+    put(made, "rows", "a", number(1), 10)
+    made.run()
+    commit(made)
+    crash(made)
+    ((_, task),) = made._tasks.items()
+    assert task.store("rows").get("a") == [1, 10]  # type: ignore[union-attr]
+
+
+def test_what_was_passed_over_is_passed_over_again() -> None:  # X14, K1
+    made = tasks(on_decode_error="skip")
+    put(made, "rows", "a", number(1), 10)
+    put(made, "rows", "a", b"no number", 11)
+    put(made, "rows", None, number(3), 12)
+    made.topics[TopicPartition("rows", 0)].append(Written(b"a", number(4), -1))
+    put(made, "rows", "b", number(5), 13)
+    made.run()
+    commit(made)
+    crash(made)
+    put(made, "in", "a", b"x", 20)
+    put(made, "in", "b", b"x", 20)
+    assert answers(made) == [1, 5]
