@@ -48,6 +48,14 @@ class DeserializationError(SerdeError):
     """Bytes cannot be read with the serde in use."""
 
 
+class RegistryError(SerdeError):
+    """The schema registry does not answer, or refuses a schema. No record is skipped because of it."""
+
+    def __init__(self, message: str, *, retriable: bool = False) -> None:
+        super().__init__(message)
+        self.retriable = retriable
+
+
 # --- state
 
 

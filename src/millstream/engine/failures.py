@@ -9,7 +9,7 @@ from millstream.engine.metrics import TaskMetrics
 from millstream.engine.outbox import Outbox
 from millstream.engine.rows import LoadedRows
 from millstream.engine.settings import EngineSettings, FailedRecord, Handler
-from millstream.errors import DeserializationError, MillstreamError, ProcessingError, SerializationError
+from millstream.errors import DeserializationError, MillstreamError, ProcessingError, RegistryError, SerializationError
 from millstream.model import Batch, Headers
 from millstream.plan.nodes import Source
 from millstream.plan.site import CallSite
@@ -34,7 +34,7 @@ class Failures:
         """Whether a record that fails later, at the end of its round, is to be known by its source record."""
         return self._settings.dead_letters is not None or callable(self._settings.on_error)
 
-    def undecodable(self, node: str, batch: Batch, row: int, error: Exception) -> DeserializationError | None:
+    def undecodable(self, node: str, batch: Batch, row: int, error: Exception) -> MillstreamError | None:
         """A record's bytes don't fit; the error to stop with when its turn comes, None if it is to be skipped."""
         headers = batch.headers[row] if batch.headers is not None else ()
         failed = FailedRecord(
@@ -46,6 +46,8 @@ class Failures:
             batch.values[row],
             error,
         )
+        if isinstance(error, RegistryError):
+            return self._unanswered(error, failed)
         if self._skipped(self._settings.on_decode_error, failed, headers):
             return None
         return DeserializationError(
@@ -65,6 +67,8 @@ class Failures:
     def processing(self, node: str, site: CallSite, error: Exception) -> None:
         """A user's function raised for the record at hand."""
         failed = self._current(node, error)
+        if isinstance(error, RegistryError):
+            raise self._unanswered(error, failed) from error
         if self._skipped(self._settings.on_error, failed, self._context.headers):
             return
         raise ProcessingError(f"{self._place(failed)}: {site} failed: {type(error).__name__}: {error}") from error
@@ -77,12 +81,18 @@ class Failures:
     def unencodable(self, node: str, topic: str, error: Exception) -> None:
         """A record cannot be written with its sink's serdes."""
         failed = self._current(node, error)
+        if isinstance(error, RegistryError):
+            raise self._unanswered(error, failed) from error
         if self._skipped(self._settings.on_send_error, failed, self._context.headers):
             return
         raise SerializationError(
             f"{self._place(failed)}: cannot encode a record for topic {topic!r}: {error}; "
             "say what its key and value are with key= and value= where they are made, or annotate the function"
         ) from error
+
+    def _unanswered(self, error: RegistryError, failed: FailedRecord) -> RegistryError:
+        """The record is as good as any: no handler is asked whether to skip it."""
+        return RegistryError(f"{self._place(failed)}: {error}", retriable=error.retriable)
 
     def _current(self, node: str, error: Exception) -> FailedRecord:
         rows, row = self._context.place()

@@ -22,7 +22,7 @@ from millstream.engine.reused import restore_reused
 from millstream.engine.rows import Refusals, RowDecoder
 from millstream.engine.settings import EngineSettings
 from millstream.engine.stores import Rows, open_store
-from millstream.errors import MillstreamError, SerializationError, StateError
+from millstream.errors import MillstreamError, RegistryError, SerializationError, StateError
 from millstream.model import Batch, OutBatch, TopicPartition
 from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, internal_topic
 from millstream.plan.nodes import Source
@@ -113,7 +113,7 @@ class Task:
                 self._local.restore(store, batch)
             else:
                 self._stores[store].restore(batch)
-        except StateError:
+        except (StateError, RegistryError):
             raise
         except Exception as error:  # the loop's edge: whatever a serde raises
             raise StateError(
@@ -251,6 +251,8 @@ class Task:
         for partition, store in self._changelogs.items():
             try:
                 changes = self._stores[store].take_changes()
+            except RegistryError:
+                raise
             except Exception as error:  # the loop's edge: whatever a serde raises
                 raise SerializationError(
                     f"task {self.id}: the store {store!r} holds what cannot be written: {error}; declare the types of "

@@ -1,5 +1,7 @@
 """Bytes <-> objects."""
 
+from millstream.serde.avro import AvroSerde
+from millstream.serde.avro_schema import avro_decimal, avro_schema, avro_type
 from millstream.serde.change import Change, ChangeSerde
 from millstream.serde.contract import Serde, TopicBound, bound
 from millstream.serde.exact import exact
@@ -9,6 +11,7 @@ from millstream.serde.json import JsonSerde, is_hashable
 from millstream.serde.lists import ListSerde
 from millstream.serde.murmur2 import partition_for
 from millstream.serde.record import Record
+from millstream.serde.registry import SchemaRegistry
 from millstream.serde.scalars import BOOLEAN, BYTES, FLOAT32, FLOAT64, INT16, INT32, INT64, STRING, UUID, VOID
 from millstream.serde.sides import SideValuesSerde
 from millstream.serde.windowed import SessionWindowedSerde, TimeWindowedSerde, Window, Windowed, window_of
@@ -25,12 +28,14 @@ __all__ = [
     "STRING",
     "UUID",
     "VOID",
+    "AvroSerde",
     "Change",
     "ChangeSerde",
     "FunctionSerde",
     "JsonSerde",
     "ListSerde",
     "Record",
+    "SchemaRegistry",
     "Serde",
     "SessionWindowedSerde",
     "SideValuesSerde",
@@ -38,6 +43,9 @@ __all__ = [
     "TopicBound",
     "Window",
     "Windowed",
+    "avro_decimal",
+    "avro_schema",
+    "avro_type",
     "bound",
     "exact",
     "is_hashable",
