@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from millstream.broker.durability import Durability, Fsync, same_boot
 from millstream.broker.groups.coordinator import Coordinator
 from millstream.broker.journal import Journal
-from millstream.broker.partitions import Partitions
+from millstream.broker.partitions import Opening, Partitions
 from millstream.broker.producer_ids import ProducerIds
 from millstream.broker.timers import Timers
 from millstream.broker.topics.catalogue import Catalogue, Topic
 from millstream.broker.transactions.coordinator import Transactions
 
 NODE_ID = 1
+BY_SYSTEM = Fsync()
 _CLUSTER_ID = "cluster-id"
 
 Reply = Callable[[Any], None]
@@ -48,27 +50,38 @@ class Broker:
     """
 
     def __init__(
-        self, data: Path | None, new_id: Callable[[], UUID], wall_ms: Callable[[], int], now_ms: float = 0.0
+        self,
+        data: Path | None,
+        new_id: Callable[[], UUID],
+        wall_ms: Callable[[], int],
+        now_ms: float = 0.0,
+        *,
+        fsync: Fsync = BY_SYSTEM,
     ) -> None:
         if data is not None:
             data.mkdir(parents=True, exist_ok=True)
         self.timers = Timers()
-        self.metadata = Journal(data / "metadata.journal" if data else None)
-        self._groups_journal = Journal(data / "groups.journal" if data else None)
+        self.durability = Durability(fsync)
+        written = self.durability.written
+        self.metadata = Journal(data / "metadata.journal" if data else None, written)
+        self._groups_journal = Journal(data / "groups.journal" if data else None, written)
         if _CLUSTER_ID not in self.metadata:
             self.metadata.put({_CLUSTER_ID: str(new_id())})
         self.cluster_id: str = self.metadata.get(_CLUSTER_ID)
         self.catalogue = Catalogue(self.metadata, new_id)
-        self.partitions = Partitions(self.catalogue, data / "topics" if data else None)
+        self.partitions = Partitions(self.catalogue, data / "topics" if data else None, self._log_opening(data))
         self.producer_ids = ProducerIds(self.metadata)
         self.coordinator = Coordinator(self._groups_journal, self.timers, lambda: str(new_id()))
         self.coordinator.restore(now_ms)
-        self._transactions_journal = Journal(data / "transactions.journal" if data else None)
+        self._transactions_journal = Journal(data / "transactions.journal" if data else None, written)
         self.transactions = Transactions(
             self._transactions_journal, self.partitions, self.coordinator, self.producer_ids, self.timers, wall_ms
         )
         self.transactions.restore(now_ms)
         self.auto_create_topics = True
+
+    def _log_opening(self, data: Path | None) -> Opening:
+        return Opening(self.durability.written, trusted=data is not None and same_boot(data))
 
     def create_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
         """A topic with its logs. Raises TopicError, and OSError if the disk takes no more, with no topic made."""

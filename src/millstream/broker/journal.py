@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from crc32c import crc32c
 
-from millstream.broker.log.blob import Blob, FileBlob, MemoryBlob
+from millstream.broker.log.blob import Blob, FileBlob, MemoryBlob, Written, nothing_more
 
 _FRAME = struct.Struct(">II")
 _SLACK_BYTES = 1 << 20
@@ -30,10 +30,11 @@ class Journal:
     {'b': 2}
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, written: Written = nothing_more) -> None:
         """Open the file, or keep everything in memory if `path` is None. Raises OSError."""
         self._path = path
-        self._blob: Blob = MemoryBlob() if path is None else FileBlob(path)
+        self._written = written
+        self._blob: Blob = MemoryBlob() if path is None else FileBlob(path, written)
         self._values: dict[str, Any] = {}
         self._replay()
         self._live_bytes = self._blob.size
@@ -88,10 +89,14 @@ class Journal:
             self._blob.append([frame])
         else:
             fresh = self._path.with_suffix(".new")
-            fresh.write_bytes(frame)
+            fresh.unlink(missing_ok=True)
+            rewritten = FileBlob(fresh)
+            rewritten.append([frame])
+            rewritten.sync()
+            rewritten.close()
             fresh.replace(self._path)
             self._blob.close()
-            self._blob = FileBlob(self._path)
+            self._blob = FileBlob(self._path, self._written)
         self._live_bytes = self._blob.size
 
 

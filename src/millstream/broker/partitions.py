@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from millstream.broker.log.blob import FileFolder, Folder, MemoryFolder
+from millstream.broker.log.blob import FileFolder, Folder, MemoryFolder, Written, nothing_more
 from millstream.broker.log.partition import PartitionLog
 from millstream.broker.topics.catalogue import Catalogue, Topic
 from millstream.broker.topics.configs import log_settings
@@ -15,6 +16,17 @@ Watcher = Callable[[int], None]
 """Called with the number of bytes that were appended."""
 DELETED = 1 << 62
 """Told instead of a number of bytes when the partition is gone: enough for whoever waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How logs are opened: what their files do after each append, and whether what they noted is believed."""
+
+    written: Written = nothing_more
+    trusted: bool = False
+
+
+LET_BE = Opening()
 
 
 class Partition:
@@ -38,9 +50,10 @@ class Partitions:
     Folders that belong to no topic (a crash in the middle of a deletion) are removed. Raises OSError.
     """
 
-    def __init__(self, catalogue: Catalogue, folder: Path | None) -> None:
+    def __init__(self, catalogue: Catalogue, folder: Path | None, opening: Opening = LET_BE) -> None:
         self._catalogue = catalogue
         self.folder = folder
+        self._opening = opening
         self._open: dict[tuple[str, int], Partition] = {}
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +74,8 @@ class Partitions:
             if (topic.name, index) not in self._open:
                 name = TopicPartition(topic.name, index)
                 start = self._catalogue.start_offset(name)
-                self._open[name] = Partition(PartitionLog(str(name), self._home(name), settings, start))
+                log = PartitionLog(str(name), self._home(name), settings, start, trusted=self._opening.trusted)
+                self._open[name] = Partition(log)
 
     def configure(self, topic: Topic) -> None:
         """Let the topic's logs know its changed configuration."""
@@ -83,7 +97,7 @@ class Partitions:
             partition.log.close()
 
     def _home(self, name: TopicPartition) -> Folder:
-        return MemoryFolder() if self.folder is None else FileFolder(self.folder / str(name))
+        return MemoryFolder() if self.folder is None else FileFolder(self.folder / str(name), self._opening.written)
 
     def _remove_orphans(self, folder: Path) -> None:
         owned = {

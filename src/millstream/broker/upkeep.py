@@ -9,6 +9,7 @@ from millstream.broker.broker import Broker
 from millstream.broker.log.compaction import compact, due
 from millstream.broker.log.partition import PartitionLog
 from millstream.broker.log.records import UnreadableRecordsError
+from millstream.broker.log.segment import DamagedError
 
 INTERVAL_MS = 2_000
 
@@ -37,7 +38,17 @@ def keep_up(broker: Broker, wall_ms: int) -> Iterator[None]:
         _log.error("what has expired cannot be forgotten yet: %s", error)
 
 
+def _verify(log: PartitionLog) -> Iterator[None]:
+    """Look at what the start took over from notes; damage stays where it is, and is not given out."""
+    for segment in log.unverified():
+        try:
+            yield from segment.verify()
+        except DamagedError as error:
+            _log.error("%s: %s; its records are refused, the others can be read", log.name, error)
+
+
 def _keep_log_up(log: PartitionLog, wall_ms: int) -> Iterator[None]:
+    yield from _verify(log)
     log.roll_in_time(wall_ms)
     gone = log.expire(wall_ms)
     if gone:

@@ -16,6 +16,7 @@ from millstream.broker.handlers.durations import milliseconds
 from millstream.broker.handlers.topic_ids import named_topic
 from millstream.broker.log.batch import end_of_batches
 from millstream.broker.log.partition import PartitionLog
+from millstream.broker.log.segment import DamagedError
 from millstream.broker.partitions import DELETED, Partition
 from millstream.broker.protocol.answers.data import Fetched, FetchedPartition, FetchedTopic
 from millstream.broker.protocol.apis import FETCH
@@ -159,6 +160,9 @@ def _read(partition: Partition, each: FetchPartition, terms: Terms) -> FetchedPa
         except OSError as error:
             _log.error("%s: offset %d cannot be read: %s", log.name, each.fetch_offset, error)
             return FetchedPartition(each.partition, ErrorCode.kafka_storage_error)
+        except DamagedError as error:
+            _log.error("%s: offset %d cannot be read: %s; what comes after it can", log.name, each.fetch_offset, error)
+            return FetchedPartition(each.partition, ErrorCode.corrupt_message)
     aborted = _aborted(log, each.fetch_offset, records) if terms.committed_only else None
     offsets = (log.end_offset, stable, log.start_offset)
     return FetchedPartition(each.partition, ErrorCode.none, *offsets, records, aborted)

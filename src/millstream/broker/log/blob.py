@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 _SUFFIX = ".log"
 _DRAFT = ".draft"
+_DAMAGED = ".damaged"
 
 
 class Blob(Protocol):
@@ -45,13 +46,30 @@ class Folder(Protocol):
 
     def remove(self, base_offset: int) -> None: ...
 
+    def set_aside(self, base_offset: int) -> None: ...
+
+    def note(self, name: str) -> bytes | None: ...
+
+    def put_note(self, name: str, data: bytes) -> None: ...
+
+    def drop_notes(self, pattern: str, *, but: Container[str] = ()) -> None: ...
+
     def destroy(self) -> None: ...
 
 
-class FileBlob:
-    """A file. A failed append leaves no trace of itself."""
+Written: TypeAlias = Callable[["FileBlob"], None]
+"""Told of each append before it counts."""
 
-    def __init__(self, path: Path) -> None:
+
+def nothing_more(_blob: FileBlob) -> None:
+    """The operating system writes in its own time."""
+
+
+class FileBlob:
+    """A file. A failed append leaves no trace of itself; what `written` raises fails the append, too."""
+
+    def __init__(self, path: Path, written: Written = nothing_more) -> None:
+        self._written = written
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         status = os.fstat(self._fd)
         self.size = status.st_size
@@ -67,6 +85,7 @@ class FileBlob:
                 rest = b"".join(parts)
                 while written < expected:
                     written += os.pwrite(self._fd, memoryview(rest)[written:], self.size + written)
+            self._written(self)
         except OSError:
             os.ftruncate(self._fd, self.size)
             raise
@@ -83,6 +102,10 @@ class FileBlob:
         """Make what was written safe from the end of the machine, too. Raises OSError."""
         os.fdatasync(self._fd)
 
+    def handle(self) -> int:
+        """A file descriptor of its own for the same file; whoever asks closes it."""
+        return os.dup(self._fd)
+
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
@@ -92,8 +115,9 @@ class FileBlob:
 class FileFolder:
     """A folder of files named as Kafka names its segments: twenty digits of base offset, then `.log`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, written: Written = nothing_more) -> None:
         self._path = path
+        self._written = written
         path.mkdir(parents=True, exist_ok=True)
         for draft in path.glob(f"*{_DRAFT}"):
             draft.unlink()
@@ -102,7 +126,20 @@ class FileFolder:
         return sorted(int(file.stem) for file in self._path.glob(f"*{_SUFFIX}") if file.stem.isdigit())
 
     def open(self, base_offset: int) -> FileBlob:
-        return FileBlob(self._file(base_offset))
+        path = self._file(base_offset)
+        made = not path.exists()
+        blob = FileBlob(path, self._written)
+        if made and self._written is not nothing_more:
+            self._sync_names()
+        return blob
+
+    def _sync_names(self) -> None:
+        """Make the folder's list of files safe from the end of the machine."""
+        fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def draft(self, base_offset: int) -> FileBlob:
         """An empty file that may take the place of a segment (`adopt`); left alone, it is gone with the next start."""
@@ -117,6 +154,30 @@ class FileFolder:
 
     def remove(self, base_offset: int) -> None:
         self._file(base_offset).unlink(missing_ok=True)
+
+    def set_aside(self, base_offset: int) -> None:
+        """Take a segment's file out of the log without deleting it."""
+        path = self._file(base_offset)
+        path.replace(path.with_suffix(_DAMAGED))
+
+    def note(self, name: str) -> bytes | None:
+        """What was noted under a name, or None."""
+        try:
+            return (self._path / name).read_bytes()
+        except OSError:
+            return None
+
+    def put_note(self, name: str, data: bytes) -> None:
+        """Note something, at once or not at all. Raises OSError."""
+        draft = self._path / f"{name}{_DRAFT}"
+        draft.write_bytes(data)
+        draft.replace(self._path / name)
+
+    def drop_notes(self, pattern: str, *, but: Container[str] = ()) -> None:
+        """Remove the notes whose names fit the pattern, except some."""
+        for path in self._path.glob(pattern):
+            if path.name not in but:
+                path.unlink(missing_ok=True)
 
     def destroy(self) -> None:
         """Remove the partition's files; a crash in the middle leaves a folder that no topic owns, removed on start."""
@@ -174,6 +235,18 @@ class MemoryFolder:
 
     def remove(self, base_offset: int) -> None:
         self._blobs.pop(base_offset, None)
+
+    def set_aside(self, base_offset: int) -> None:
+        self.remove(base_offset)
+
+    def note(self, name: str) -> bytes | None:
+        """Memory is never read again at a start."""
+
+    def put_note(self, name: str, data: bytes) -> None:
+        pass
+
+    def drop_notes(self, pattern: str, *, but: Container[str] = ()) -> None:
+        pass
 
     def destroy(self) -> None:
         self._blobs.clear()

@@ -29,7 +29,7 @@ def due(log: PartitionLog, now_ms: int) -> list[Segment]:
     segments = []
     for segment in log.closed_segments:
         young = rules.min_lag_ms > 0 and now_ms - segment.max_timestamp < rules.min_lag_ms
-        if young or segment.next_offset > log.stable_offset:
+        if young or segment.next_offset > log.stable_offset or not segment.verified:
             break
         segments.append(segment)
     dirty = [segment for segment in segments if segment.compacted_ms < 0]

@@ -5,7 +5,6 @@ Nothing here knows requests or connections; the time is passed in. Leader epoch 
 
 from __future__ import annotations
 
-import logging
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,14 +13,13 @@ from kio.schema.errors import ErrorCode
 
 from millstream.broker.log.batch import BatchHeader, check_batch, stored_parts, with_append_time
 from millstream.broker.log.blob import Folder
-from millstream.broker.log.markers import commits, marker, marker_header
+from millstream.broker.log.markers import marker, marker_header
 from millstream.broker.log.producers import Producers, Repeat
 from millstream.broker.log.records import first_at_or_after, has_null_key
+from millstream.broker.log.recovery import forget_notes, note_end, note_forgotten, note_segment, recovered
 from millstream.broker.log.retention import Retention, expired
 from millstream.broker.log.segment import Segment
 from millstream.broker.log.transactions import LogTransactions
-
-_log = logging.getLogger(__name__)
 
 LARGEST_SEGMENT_BYTES = 128 * 1024 * 1024
 """Segments roll here even if the topic allows more, so that old data can be let go in small steps."""
@@ -78,18 +76,29 @@ def no_transaction(header: BatchHeader) -> ErrorCode | None:
 
 
 class PartitionLog:
-    """Batches by offset. Opening it repairs what a crash left: a torn or damaged end is cut off."""
+    """Batches by offset. Opening it repairs what a crash left: a torn or damaged end is cut off.
 
-    def __init__(self, name: str, folder: Folder, settings: LogSettings, start_offset: int = 0) -> None:
+    With `trusted` what the log noted about its closed segments is believed, so that these need not be read.
+    """
+
+    def __init__(
+        self, name: str, folder: Folder, settings: LogSettings, start_offset: int = 0, *, trusted: bool = False
+    ) -> None:
         self.name = name
         self.settings = settings
-        self.producers = Producers()
-        self.transactions = LogTransactions()
-        self._folder = folder
-        self._segments: list[Segment] = []
         self.closed = False
-        self._recover(start_offset)
+        self._folder = folder
+        self._segments, self._writers = recovered(name, folder, start_offset, trusted=trusted)
         self.start_offset = max(start_offset, self._segments[0].base_offset)
+        self.transactions.forget_before(self.start_offset)
+
+    @property
+    def producers(self) -> Producers:
+        return self._writers.producers
+
+    @property
+    def transactions(self) -> LogTransactions:
+        return self._writers.transactions
 
     @property
     def end_offset(self) -> int:
@@ -125,7 +134,7 @@ class PartitionLog:
             header = header._replace(max_timestamp=now_ms)
         base_offset = self.end_offset
         self._segment_for(len(records), now_ms).append(header, stored_parts(stored, base_offset), base_offset)
-        self._remember(header, base_offset, now_ms)
+        self._writers.wrote(header, base_offset, now_ms)
         return Appended(base_offset, now_ms if self.settings.append_time else -1)
 
     def append_marker(self, producer_id: int, epoch: int, now_ms: int, *, commit: bool) -> int:
@@ -135,14 +144,14 @@ class PartitionLog:
         self._segment_for(len(batch), now_ms).append(
             marker_header(batch), stored_parts(batch, base_offset), base_offset
         )
-        self._end_transaction(producer_id, epoch, now_ms, base_offset, commit=commit)
+        self._writers.ended(producer_id, epoch, now_ms, base_offset, commit=commit)
         return len(batch)
 
     def read(self, offset: int, max_bytes: int, *, at_least_one: bool, before: int | None = None) -> bytes:
         """Whole batches from the one that holds `offset` on, at most `max_bytes` of one segment.
 
         With `at_least_one` the first batch is given even if it is larger. `before` is where a batch begins at which
-        the reading ends. `offset` must not be outside the log.
+        the reading ends. `offset` must not be outside the log. Raises DamagedError, instead of giving what is damaged.
         """
         index = max(bisect_right(self._segments, offset, key=lambda segment: segment.base_offset) - 1, 0)
         for segment in self._segments[index:]:
@@ -158,16 +167,16 @@ class PartitionLog:
             size = segment.whole_batches(position, max_bytes)
             if size == 0 and at_least_one:
                 size = header.size
-            return segment.blob.read(position, size)
+            return segment.read(position, size)
         return b""
 
     def find_timestamp(self, timestamp_ms: int) -> tuple[int, int] | None:
-        """Offset and timestamp of the first record at `timestamp_ms` or later, or None."""
+        """Offset and timestamp of the first record at `timestamp_ms` or later, or None. Raises DamagedError."""
         for segment in self._segments:
             for position, header in segment.batches_reaching(timestamp_ms):
                 if header.next_offset <= self.start_offset:
                     continue
-                batch = memoryview(segment.blob.read(position, header.size))
+                batch = memoryview(segment.read(position, header.size))
                 found = first_at_or_after(header, batch, timestamp_ms, self.start_offset)
                 if found is not None:
                     return found
@@ -221,6 +230,7 @@ class PartitionLog:
         A crash leaves the old ones after the first, which the fresh one overlaps: they are removed on start. Markers
         in the old ones have had their effect on the fresh one, so that their transactions are not told any more.
         """
+        forget_notes(self._folder, old)
         self._folder.adopt(fresh.base_offset, fresh.blob)
         at = self._segments.index(old[0])
         self._segments[at : at + len(old)] = [fresh]
@@ -229,20 +239,36 @@ class PartitionLog:
             if segment.base_offset != fresh.base_offset:
                 self._folder.remove(segment.base_offset)
         self.transactions.forget_before(fresh.next_offset)
+        note_segment(self.name, self._folder, fresh)
+        note_forgotten(self.name, self._folder, self._segments[-1], fresh.next_offset)
 
     def _remove_first(self) -> None:
         gone = self._segments.pop(0)
         gone.blob.close()
+        forget_notes(self._folder, [gone])
         self._folder.remove(gone.base_offset)
 
+    def unverified(self) -> list[Segment]:
+        """Segments taken over from their notes, whose bytes nobody has looked at yet."""
+        return [segment for segment in self._segments if not (segment.verified or segment.damaged)]
+
     def close(self) -> None:
+        """Note the last segment too, so that the next start reads nothing, and close the files."""
+        if not self.closed:
+            self._note_end()
+        self._close_files()
+
+    def destroy(self) -> None:
+        self._close_files()
+        self._folder.destroy()
+
+    def _close_files(self) -> None:
         self.closed = True
         for segment in self._segments:
             segment.blob.close()
 
-    def destroy(self) -> None:
-        self.close()
-        self._folder.destroy()
+    def _note_end(self) -> None:
+        note_end(self.name, self._folder, self._segments[-1], self._writers)
 
     def _check_limits(self, header: BatchHeader, records: bytes, now_ms: int) -> None:
         settings = self.settings
@@ -269,23 +295,6 @@ class PartitionLog:
             text = f"producer {header.producer_id} has a transaction open and wrote outside of it"
             raise RefusedError(ErrorCode.invalid_txn_state, text)
 
-    def _remember(self, header: BatchHeader, base_offset: int, now_ms: int) -> None:
-        self.producers.remember(header, base_offset, now_ms)
-        if header.transactional:
-            self.transactions.begin(header.producer_id, base_offset)
-
-    def _end_transaction(self, producer_id: int, epoch: int, now_ms: int, offset: int, *, commit: bool) -> None:
-        self.producers.fence(producer_id, epoch, now_ms)
-        self.transactions.end(producer_id, offset, commit=commit)
-
-    def _recall(self, header: BatchHeader, batch: memoryview) -> None:
-        """What `append` and `append_marker` remembered, from a batch that was found in the log."""
-        if not header.control:
-            self._remember(header, header.base_offset, header.max_timestamp)
-            return
-        ending = (header.producer_id, header.producer_epoch, header.max_timestamp, header.base_offset)
-        self._end_transaction(*ending, commit=commits(batch))
-
     def _segment_for(self, size: int, now_ms: int) -> Segment:
         active = self._segments[-1]
         if active.size and (
@@ -302,30 +311,6 @@ class PartitionLog:
         """Begin a new segment at the end of the log."""
         end = self.end_offset
         fresh = Segment(end, self._folder.open(end))
+        self._note_end()
         self._segments.append(fresh)
         return fresh
-
-    def _recover(self, start_offset: int) -> None:
-        expected: int | None = None
-        for base in self._folder.bases():
-            if expected is not None and base < expected:
-                _log.warning("%s: segment %d overlaps the one before it and is removed", self.name, base)
-                self._folder.remove(base)
-                continue
-            segment = Segment(base, self._folder.open(base))
-            cut = segment.recover(self._recall)
-            self._segments.append(segment)
-            expected = segment.next_offset
-            if cut:
-                _log.warning("%s: cut %d damaged bytes off at offset %d", self.name, cut, segment.next_offset)
-                self._drop_after(base)
-                break
-        if not self._segments:
-            self._segments.append(Segment(start_offset, self._folder.open(start_offset)))
-
-    def _drop_after(self, base_offset: int) -> None:
-        """Segments after a damaged one are removed: a log has no holes that nobody accounts for."""
-        for base in self._folder.bases():
-            if base > base_offset:
-                _log.warning("%s: segment %d follows damaged data and is removed", self.name, base)
-                self._folder.remove(base)

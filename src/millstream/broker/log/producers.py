@@ -56,7 +56,12 @@ class Producers:
         return len(self._producers)
 
     def items(self) -> Iterator[tuple[int, Producer]]:
+        """Each producer by its id."""
         return iter(self._producers.items())
+
+    def put(self, producer_id: int, producer: Producer) -> None:
+        """Remember a producer as it was noted."""
+        self._producers[producer_id] = producer
 
     def epoch(self, producer_id: int) -> int:
         """The producer's latest epoch; 0 for one that is not known."""

@@ -6,6 +6,7 @@ Pure. Rules: Kafka's ProducerStateManager and TransactionIndex (KIP-98).
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -38,6 +39,14 @@ class LogTransactions:
     def first_open(self) -> int | None:
         """The offset from which on the log is not stable yet, or None."""
         return next(iter(self._open.values()), None)
+
+    def open(self) -> list[tuple[int, int]]:
+        """Producer id and first offset of each that is open, in order."""
+        return list(self._open.items())
+
+    def put_aborted(self, aborted: Iterable[Aborted]) -> None:
+        """Remember aborted ones as they were noted, in the order of their markers."""
+        self._aborted.extend(aborted)
 
     def producers(self) -> list[int]:
         """Who has a transaction open."""
