@@ -30,7 +30,7 @@ def processed(
     site = call_site("process_values" if fixed_key else "process")
     check_supplier(supplier, site, "process")
     names = connected(handle.builder, supplier, stores, site)
-    _check_calls(supplier, names, calls, site)
+    check_calls(supplier, names, calls, site)
     kind = "PROCESSVALUES" if fixed_key else "PROCESSOR"
     node = name or handle.builder.name(f"KSTREAM-{kind}")  # a name burns no index here
     key, value = serdes
@@ -50,7 +50,7 @@ def processed(
     )
 
 
-def _check_calls(supplier: Any, stores: tuple[str, ...], calls: Calls | None, site: CallSite) -> None:
+def check_calls(supplier: Any, stores: tuple[str, ...], calls: Calls | None, site: CallSite) -> None:
     """What is told by a class or a generator is refused here; of what a function makes it is told when it is made."""
     method = getattr(supplier, "process", None) if isinstance(supplier, type) else None
     known = method is not None or inspect.isgeneratorfunction(supplier) or inspect.isasyncgenfunction(supplier)

@@ -7,15 +7,16 @@ from typing import Any, TypeAlias, TypeVar, overload
 
 from millstream.dsl.aggregation import Materialized
 from millstream.dsl.builder import Builder
+from millstream.dsl.by_hand import ByHand
+from millstream.dsl.extractor import extractor_of
 from millstream.dsl.handle import ANY_JSON, Handle, given_serde, same_serde
 from millstream.dsl.stream import GlobalTable as GlobalTableHandle
 from millstream.dsl.stream import Stream, Table
 from millstream.duration import Duration
 from millstream.errors import TopologyError
-from millstream.plan.function import positional_parameters
-from millstream.plan.nodes import Emit, Extractor, GlobalTable, Source, StoreSpec, TableSource
+from millstream.plan.nodes import Emit, GlobalTable, Source, StoreSpec, TableSource
 from millstream.plan.rewrites import rewrites_named
-from millstream.plan.site import CallSite, call_site
+from millstream.plan.site import call_site
 from millstream.plan.topology import Topology
 from millstream.serde import Serde
 
@@ -25,7 +26,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Program:
+class Program(ByHand):
     """Collects a topology: Kafka Streams' `StreamsBuilder`. `emit` is the default for tables and aggregations.
 
     `"every"` passes on each update, `"latest"` the last update of each key in a round of processing. `optimize` is
@@ -90,7 +91,7 @@ class Program:
             topics=topics,
             key=given_serde(key, key=True),
             value=ANY_JSON if value is None else given_serde(value),
-            extractor=_extractor(time, site),
+            extractor=extractor_of(time, site),
         )
         return Stream(self._shared(source, time))
 
@@ -207,21 +208,3 @@ class Program:
             return Handle(self._builder, known.name, known.key, known.value)
         self._times[source.name] = time
         return Handle(self._builder, self._builder.add(source), source.key, source.value)
-
-
-def _extractor(time: Callable[..., int] | None, site: CallSite) -> Extractor | None:
-    """Rule T2: a function of the value, of (key, value), or of (key, value, recorded timestamp, partition time)."""
-    if time is None:
-        return None
-    match positional_parameters(time):
-        case None | (0 | 1, _):
-            return lambda _key, value, _recorded, _partition_time: time(value)
-        case (2, _):
-            return lambda key, value, _recorded, _partition_time: time(key, value)
-        case (4, _):
-            return time
-        case (count, _):
-            raise TopologyError(
-                f"{site}: time= takes (value), (key, value) or (key, value, recorded, partition_time), "
-                f"not {count} arguments"
-            )

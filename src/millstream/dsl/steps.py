@@ -113,14 +113,25 @@ def sunk(
     name: str | None,
     partitioner: Partitioner | None,
 ) -> None:
-    site = call_site("to")
+    node = handle.builder.name("KSTREAM-SINK", name)
+    add_sink(handle, topic, serdes, (node, (handle.node,), call_site("to")), partitioner)
+
+
+def add_sink(
+    handle: Handle,
+    topic: str | Callable[..., str],
+    serdes: tuple[Any, Any],
+    place: tuple[str, tuple[str, ...], CallSite],
+    partitioner: Partitioner | None,
+) -> None:
+    """A sink of a name, behind some nodes. The serdes are the handle's where none are given."""
+    (key, value), (name, parents, site) = serdes, place
     if not callable(topic) and (not isinstance(topic, str) or not topic):
         raise TopologyError(f"{site}: expected a topic's name, or a function that tells it, got {topic!r}")
     check_partitioner(partitioner, site)
-    key, value = serdes
     common: dict[str, Any] = {
-        "name": handle.builder.name("KSTREAM-SINK", name),
-        "parents": (handle.node,),
+        "name": name,
+        "parents": parents,
         "site": site,
         "key": handle.key if key is None else given_serde(key, key=True),
         "value": handle.value if value is None else given_serde(value),

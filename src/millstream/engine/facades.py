@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from millstream.engine.folds import fold_for
-from millstream.plan.nodes import Aggregate, Node, StoreSpec
+from millstream.engine.folds import result_of
+from millstream.plan.nodes import Node, StoreSpec, TableNode
 from millstream.state import Access, KeyValueStore, SessionStore, VersionedStore, WindowStore
 
 
@@ -27,10 +27,8 @@ def facade(spec: StoreSpec, rows: Any, access: Access) -> Any:
 
 def results_of(store: str, nodes: Mapping[str, Node]) -> Callable[[Any], Any] | None:
     """What an aggregate shows of what its store holds; None where that is the same, and for other stores."""
-    for node in nodes.values():
-        if isinstance(node, Aggregate) and node.store == store:
-            return fold_for(node.aggregation).result
-    return None
+    keeper = kept_by(store, nodes)
+    return result_of(keeper) if isinstance(keeper, TableNode) else None
 
 
 def kept_by(store: str, nodes: Mapping[str, Node]) -> Node | None:

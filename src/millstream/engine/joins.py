@@ -77,7 +77,8 @@ def _place(context: TaskContext) -> tuple[TopicPartition, int]:
 
 def global_join(node: GlobalJoin, downstream: Downstream, parts: Parts) -> NodeFunction:
     """Rule J15."""
-    get, left, metrics = parts.global_stores[node.store].get, node.left, parts.metrics
+    rows: Any = parts.global_stores[node.store]
+    get, left, metrics = rows.get, node.left, parts.metrics
     joiner, forward, failed = _joiner(node.joiner), downstream.forward, parts.failures.processing
     key_of = node.key.by_key_and_value
 

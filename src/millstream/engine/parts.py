@@ -17,7 +17,6 @@ from millstream.engine.settings import EngineSettings
 from millstream.engine.stores import Rows
 from millstream.plan.internal import TaskId
 from millstream.plan.nodes import Node, StoreSpec
-from millstream.state import KeyValueRows
 
 # children of streams are called with (key, value, timestamp), children of tables with (key, new, old, timestamp)
 NodeFunction: TypeAlias = Callable[..., None]
@@ -46,7 +45,7 @@ class Parts:
     failures: Failures
     metrics: TaskMetrics
     stores: Mapping[str, Rows]
-    global_stores: Mapping[str, KeyValueRows]
+    global_stores: Mapping[str, Rows]
     nodes: Mapping[str, Node]
     specs: Mapping[str, StoreSpec]
     settings: EngineSettings

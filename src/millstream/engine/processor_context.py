@@ -14,7 +14,7 @@ from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.engine.punctuation import ClockKind, Punctuation, first_due
 from millstream.errors import MillstreamError, StateError, TopologyError
 from millstream.plan.nodes import Node, Process
-from millstream.state import Access, KeyValueStore
+from millstream.state import Access
 
 
 class ProcessorContext:
@@ -136,7 +136,7 @@ class ProcessorContext:
         """A store that was given to `process(..., stores=[...])`, or a global table's store (rule P7)."""
         shared = self._parts.global_stores.get(name)
         if shared is not None:
-            return KeyValueStore(shared, Access(self._refuse_global))
+            return facade(self._parts.specs[name], shared, Access(self._refuse_global))
         if name not in self._node.stores:
             known = ", ".join(self._node.stores) or "none"
             raise TopologyError(

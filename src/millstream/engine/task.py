@@ -78,7 +78,7 @@ class Task:
             self._stores,
             wiring.global_tables.read_only(),
             {node.name: node for node in sub.nodes},
-            {store.name: store for store in sub.stores},
+            {store.name: store for store in sub.stores} | wiring.global_tables.specs,
             wiring.settings,
             wiring.loop,
         )

@@ -78,7 +78,10 @@ class RepartitionTopic:
 
 @dataclass(frozen=True, slots=True)
 class GlobalTable:
-    """A topic that every worker holds whole (rule K18)."""
+    """A topic that every worker holds whole (rule K18).
+
+    With a `supplier`, a processor of its `records`, whose serdes these are, keeps the store (rule K19).
+    """
 
     topic: str
     store: StoreSpec
@@ -87,6 +90,8 @@ class GlobalTable:
     site: CallSite
     after: int  # how many nodes the program had before it
     index: int = -1  # its number among the sub-topologies
+    supplier: Callable[[], Any] | None = None
+    records: tuple[Serde[Any], Serde[Any]] | None = None
 
 
 # --- nodes

@@ -144,7 +144,7 @@ class WorkerTables:
     """The worker's global tables: read from the beginning, complete when the first ends were seen, kept up to date."""
 
     def __init__(self, topology: Topology, counts: Mapping[str, int], settings: Settings, outbox: Outbox) -> None:
-        self.tables = GlobalTables(topology, engine_settings(settings), outbox)
+        self.tables = GlobalTables(topology, engine_settings(settings), outbox, app_id=settings.application_id)
         self.partitions = [
             TopicPartition(topic, number) for topic in self.tables.topics for number in range(counts[topic])
         ]

@@ -79,6 +79,7 @@ class Worker:
         intake = Intake(data, self._settings, self._clock)
         outbox = Outbox(prepared.counts)
         tables = WorkerTables(self._topology, prepared.counts, self._settings, outbox)
+        stack.callback(tables.tables.close)
         tables.open(intake, data, self._settings.call_timeout_ms)
         surroundings = Surroundings(
             self._topology,

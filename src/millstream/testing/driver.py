@@ -88,7 +88,7 @@ class TestDriver:
         self._sinks: dict[str, Sink] = {sink.topic: sink for sink in sub.sinks}
         self._routed = next((node for node in sub.nodes if isinstance(node, RoutedSink)), None)
         self._outbox = OneOfEach(dict.fromkeys(outputs, 1))
-        self._globals = GlobalTables(topology, self._settings, self._outbox)
+        self._globals = GlobalTables(topology, self._settings, self._outbox, app_id=app_id)
         changelogs = {
             TopicPartition(changelog_topic(app_id, store.name), 0): store.name
             for store in sub.stores
@@ -116,8 +116,7 @@ class TestDriver:
         """Process one record to its end, through internal topics too; objects are encoded with the source's serdes."""
         source = self._sources.get(topic)
         if source is None and topic in self._globals.topics:
-            rows = self._globals.rows_of(topic)[0]
-            serdes = (rows.key, rows.value)  # of this topic already
+            serdes = self._globals.serdes_of(topic)
         elif source is None:
             raise MillstreamError(f"the program reads no topic {topic!r}; it reads {', '.join(self._sources)}")
         else:
@@ -198,6 +197,7 @@ class TestDriver:
     def close(self) -> None:
         with self._closing:
             self._task.close()
+            self._globals.close()
 
     def __enter__(self) -> TestDriver:
         return self

@@ -1,0 +1,169 @@
+"""A topology built by hand, node by node: Kafka Streams' `Topology`. It may be mixed with streams and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from millstream.dsl.builder import Builder
+from millstream.dsl.extractor import extractor_of
+from millstream.dsl.handle import ANY_JSON, Handle, given_serde
+from millstream.dsl.processing import Stores, check_calls, check_supplier, connected
+from millstream.dsl.steps import add_sink
+from millstream.errors import TopologyError
+from millstream.plan.branches import Split
+from millstream.plan.calls import Calls
+from millstream.plan.nodes import GlobalTable, Partitioner, Process, Sink, Source, StoreSpec, TableNode
+from millstream.plan.sinks import Print, RoutedSink
+from millstream.plan.site import CallSite, call_site
+from millstream.serde import STRING
+
+
+class ByHand:
+    """Sources, processors and sinks by name; each method returns the name that it was given.
+
+    >>> import millstream as ms
+    >>> def shouted(record: ms.Message):
+    ...     yield record.with_value(record.value.upper())
+    >>> app = ms.App("shouting")
+    >>> app.add_source("lines", "lines", value=str)
+    'lines'
+    >>> app.add_processor("shouted", shouted, "lines")
+    'shouted'
+    >>> app.add_sink("loud", "loud-lines", "shouted", value=str)
+    'loud'
+    """
+
+    _builder: Builder
+
+    def add_source(
+        self,
+        name: str,
+        *topics: str,
+        key: Any = str,
+        value: Any = None,
+        time: Callable[..., int] | None = None,
+    ) -> str:
+        """Records of topics. `key` and `value` are types or serdes; `time` takes the timestamp, as in `stream`."""
+        site = call_site("add_source")
+        if not topics or not all(isinstance(topic, str) and topic for topic in topics):
+            raise TopologyError(f"{site}: give one or more names of topics, got {topics!r}")
+        source = Source(
+            name=_named(name, site),
+            parents=(),
+            site=site,
+            topics=topics,
+            key=given_serde(key, key=True),
+            value=ANY_JSON if value is None else given_serde(value),
+            extractor=extractor_of(time, site),
+        )
+        return self._builder.add(source)
+
+    def add_processor(
+        self,
+        name: str,
+        supplier: Any,
+        parents: str | Sequence[str],
+        *,
+        stores: Stores = (),
+        calls: Calls | None = None,
+    ) -> str:
+        """A processor behind other nodes, as in `process`; what it forwards goes to its children."""
+        site = call_site("add_processor")
+        check_supplier(supplier, site, "process")
+        names = connected(self._builder, supplier, stores, site)
+        check_calls(supplier, names, calls, site)
+        parents = self._parents(parents, site)
+        added = Process(
+            name=_named(name, site), parents=parents, site=site, supplier=supplier, stores=names, calls=calls
+        )
+        return self._builder.add(added)
+
+    def add_sink(
+        self,
+        name: str,
+        topic: str | Callable[..., str],
+        parents: str | Sequence[str],
+        *,
+        key: Any = str,
+        value: Any = None,
+        partitioner: Partitioner | None = None,
+    ) -> str:
+        """Records of other nodes into a topic, or into the topics that a function tells, as in `to`."""
+        site = call_site("add_sink")
+        place = Handle(self._builder, _named(name, site), STRING, ANY_JSON)
+        add_sink(place, topic, (key, value), (name, self._parents(parents, site), site), partitioner)
+        return name
+
+    def add_store(self, store: StoreSpec, *processors: str) -> str:
+        """Declare a store, for the processors named and those that name it in `stores=`."""
+        site = call_site("add_store")
+        if not isinstance(store, StoreSpec):
+            raise TopologyError(f"{site}: expected what ms.key_value_store or its like declares, got {store!r}")
+        self._builder.add_store(store, site, shared=True)
+        for processor in processors:
+            self._connect(processor, (store.name,), site)
+        return store.name
+
+    def connect(self, processor: str, *stores: StoreSpec | str) -> str:
+        """Let a processor see stores."""
+        site = call_site("connect")
+        self._connect(processor, connected(self._builder, None, stores, site), site)
+        return processor
+
+    def add_global_store(
+        self, store: StoreSpec, topic: str, supplier: Callable[[], Any], *, key: Any = str, value: Any = None
+    ) -> str:
+        """A store that every worker has whole, kept by a processor of the topic's records (rule K19).
+
+        The processor gets every record of all partitions, from the first on whenever a worker starts; it writes into
+        the store, which it gets by name, and forwards nothing. All other processors may read it.
+
+        >>> import millstream as ms
+        >>> class ByCity:
+        ...     def init(self, context):
+        ...         self.cities = context.get_state_store("cities")
+        ...     def process(self, record):
+        ...         self.cities.put(record.value["city"], record.key)
+        >>> ms.App("trips").add_global_store(ms.key_value_store("cities"), "stations", ByCity)
+        'cities'
+        """
+        site = call_site("add_global_store")
+        check_supplier(supplier, site, "process")
+        if not isinstance(store, StoreSpec):
+            raise TopologyError(f"{site}: expected what ms.key_value_store or its like declares, got {store!r}")
+        source = self._builder.name("KSTREAM-SOURCE")
+        node = self._builder.name("KTABLE-SOURCE")
+        serdes = (given_serde(key, key=True), ANY_JSON if value is None else given_serde(value))
+        added = GlobalTable(topic, store, source, node, site, self._builder.size, supplier=supplier, records=serdes)
+        self._builder.add_global_table(added)
+        return store.name
+
+    def _parents(self, given: str | Sequence[str], site: CallSite) -> tuple[str, ...]:
+        names = (given,) if isinstance(given, str) else tuple(given)
+        if not names:
+            raise TopologyError(f"{site}: name the nodes that it stands behind")
+        for name in names:
+            if not self._builder.has_node(name):
+                raise TopologyError(f"{site}: there is no node named {name!r}; add the nodes before it first")
+            match self._builder.node(name):
+                case Sink() | RoutedSink() | Print():
+                    raise TopologyError(f"{site}: {name!r} is a sink, and nothing stands behind one")
+                case TableNode():
+                    raise TopologyError(f"{site}: {name!r} is a table; take its updates with to_stream(name=...)")
+                case Split():
+                    raise TopologyError(f"{site}: {name!r} is a split; stand behind one of its branches")
+        return names
+
+    def _connect(self, processor: str, stores: Sequence[str], site: CallSite) -> None:
+        node = self._builder.node(processor) if self._builder.has_node(processor) else None
+        if not isinstance(node, Process):
+            raise TopologyError(f"{site}: there is no processor named {processor!r}; add it before")
+        self._builder.replace(replace(node, stores=tuple(dict.fromkeys((*node.stores, *stores)))))
+
+
+def _named(name: str, site: CallSite) -> str:
+    if not isinstance(name, str) or not name:
+        raise TopologyError(f"{site}: give the node a name, got {name!r}")
+    return name
