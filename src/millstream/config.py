@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from millstream.duration import Duration, parse_duration_ms
 from millstream.errors import ConfigError
+from millstream.size import Size, parse_bytes
 
 
 def setting(default: Any, doc: str, *, parse: Callable[[Any], Any] | None = None, secret: bool = False) -> Any:
@@ -22,6 +23,11 @@ def setting(default: Any, doc: str, *, parse: Callable[[Any], Any] | None = None
 def duration(default: Duration, doc: str) -> Any:
     """A setting in milliseconds that may be written as a duration."""
     return setting(parse_duration_ms(default), doc, parse=parse_duration_ms)
+
+
+def size(default: Size, doc: str) -> Any:
+    """A setting in bytes that may be written as "10MB"."""
+    return setting(parse_bytes(default), doc, parse=parse_bytes)
 
 
 def optional_duration(given: Duration | None) -> int | None:
@@ -54,6 +60,11 @@ class Settings:
         '"none", "all", or names of optimisations of the topology: "reuse.ktable.source.topics", '
         '"merge.repartition.topics", "single.store.self.join". They change names and topics, not answers.',
     )
+    store: Literal["memory", "rocksdb"] = setting(
+        "memory", "Where stores keep their rows: in memory, or on disk with live rows over them."
+    )
+    cache: int = size("64MB", "Memory of a worker for live rows of stores on disk (about).")
+    rocksdb_memory: int = size("80MB", "Memory of a worker that RocksDB uses: for blocks read and rows being written.")
     state_dir: Path = setting(Path(".millstream"), "Folder for local state and the embedded broker.", parse=Path)
     changelog_extra_retention_ms: int = duration("1d", "Kept in window changelogs beyond the store's own retention.")
 
@@ -96,6 +107,8 @@ class Settings:
             raise ConfigError(f'emit={self.emit!r}: give "latest" or "every"')
         if self.retention_rule not in ("lossless", "kafka"):
             raise ConfigError(f'retention_rule={self.retention_rule!r}: give "lossless" or "kafka"')
+        if self.store not in ("memory", "rocksdb"):
+            raise ConfigError(f'store={self.store!r}: give "memory" or "rocksdb"')
         for name in (
             "buffer_records",
             "buffer_bytes",
@@ -103,6 +116,7 @@ class Settings:
             "round_bytes",
             "round_time_ms",
             "commit_interval_ms",
+            "rocksdb_memory",
         ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{_written(name)}={getattr(self, name)!r}: it must be above 0")

@@ -98,8 +98,16 @@ def write(
 
 def read_all(client: LibrdkafkaClient, topic: str, partitions: int) -> list[tuple[bytes | None, bytes | None, int]]:
     """Every row of a topic, in order within each partition."""
+    return _read(client, {TopicPartition(topic, number) for number in range(partitions)})
+
+
+def read_partition(client: LibrdkafkaClient, source: TopicPartition) -> list[tuple[bytes | None, bytes | None, int]]:
+    """Every row of a partition, in order."""
+    return _read(client, {source})
+
+
+def _read(client: LibrdkafkaClient, left: set[TopicPartition]) -> list[tuple[bytes | None, bytes | None, int]]:
     consumer = client.data_consumer("test")
-    left = {TopicPartition(topic, number) for number in range(partitions)}
     consumer.assign(dict.fromkeys(left, 0))
     rows: list[tuple[bytes | None, bytes | None, int]] = []
 

@@ -39,7 +39,8 @@ class Bench:
         wiring = Wiring("app", EngineSettings(), outbox, GlobalTables(topology), 0)
         task = compile_task(topology.subtopologies[0], spec, wiring)
         task.start()
-        self.held = HeldTask(spec, TopicPartition("app-tasks", 0), State.RUNNING, task)
+        logged = dict.fromkeys(spec.changelogs, 0)
+        self.held = HeldTask(spec, TopicPartition("app-tasks", 0), State.RUNNING, task, logged=logged)
 
     def process(self, *keys: bytes) -> None:
         offsets = range(len(keys))

@@ -9,9 +9,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.client.brokers import unique
-from tests.runtime.running import EVENT_TIME, latest, read_all, write
+from tests.runtime.running import EVENT_TIME, latest, read_all, read_partition, write
+
+from millstream.model import TopicPartition
+from millstream.plan.internal import TaskId, changelog_topic
+from millstream.state.folder import TaskFolder
+from millstream.state.rocksdb import RocksMemory, RocksTaskDisk
 
 PARTITIONS = 2
 PORTION = 100  # records written before each start
@@ -47,8 +53,36 @@ SESSION = {
 }
 
 
-def test_kill_9_at_any_write_loses_nothing(request, bootstrap, client, new_topic):
-    session = SESSION[request.node.callspec.params["bootstrap"]]
+def rows_on_disk(folder: Path) -> tuple[int, dict[bytes, bytes]]:
+    """Up to which offset of its changelog a store on disk is, and what it has."""
+    disk = RocksTaskDisk(folder, ["ids"], RocksMemory(2_000_000))
+    offset, rows = disk.offsets().get("ids", 0), dict(disk.store("ids").scan(b"", None))
+    disk.close()
+    return offset, rows
+
+
+def check_local_stores(folder: Path, name: str, client) -> int:
+    """Each store on disk is its changelog up to its checkpoint, byte for byte; gives the number of rows."""
+    seen = 0
+    for number in range(PARTITIONS):
+        database = TaskFolder(folder / name / str(TaskId(1, number))).database
+        if not database.exists():
+            continue
+        offset, rows = rows_on_disk(database)
+        told = read_partition(client, TopicPartition(changelog_topic(name, "ids"), number))[:offset]
+        assert len(told) == offset, "the store is ahead of its changelog"
+        assert rows == {key: timestamp.to_bytes(8, "big") + value for key, value, timestamp in told}
+        seen += len(rows)
+    return seen
+
+
+STORE = {"apache": "memory", "embedded": "rocksdb"}
+
+
+def test_kill_9_at_any_write_loses_nothing(request, bootstrap, client, new_topic, tmp_path):
+    broker = request.node.callspec.params["bootstrap"]
+    settings = json.dumps({"store": STORE[broker], "cache": 0, "state_dir": str(tmp_path)})
+    session = SESSION[broker]
     source, sink, name = new_topic("in", PARTITIONS), new_topic("out", PARTITIONS), unique("app")
     expected = {f"w{n}": list(range(n, PORTION * len(KILLS), 7)) for n in range(7)}
 
@@ -57,10 +91,11 @@ def test_kill_9_at_any_write_loses_nothing(request, bootstrap, client, new_topic
 
     for turn, point in enumerate(KILLS):
         write(client, source, rows(PORTION * turn), PARTITIONS)
-        with victim(bootstrap, name, source, sink, session, point) as dying:
+        with victim(bootstrap, name, source, sink, session, settings, point) as dying:
             assert dying.wait(60) == -signal.SIGKILL
+        check_local_stores(tmp_path, name, client)
 
-    with victim(bootstrap, name, source, sink, session, "none:0:before") as survivor:
+    with victim(bootstrap, name, source, sink, session, settings, "none:0:before") as survivor:
         deadline = time.monotonic() + 60
         while (found := results()) != expected:
             assert survivor.poll() is None, "the last worker has ended"
@@ -68,3 +103,4 @@ def test_kill_9_at_any_write_loses_nothing(request, bootstrap, client, new_topic
         survivor.terminate()
         assert survivor.wait(30) == 0
     assert results() == expected
+    assert check_local_stores(tmp_path, name, client) == (7 if STORE[broker] == "rocksdb" else 0)

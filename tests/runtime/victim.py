@@ -1,7 +1,7 @@
 """A worker in a process of its own that kills itself, `kill -9`, at a chosen write or commit.
 
-`python -m tests.runtime.victim BOOTSTRAP NAME SOURCE SINK CONSUMER POINT`; CONSUMER are librdkafka properties as JSON;
-POINT none:0:before: never, it ends when told by SIGTERM.
+`python -m tests.runtime.victim BOOTSTRAP NAME SOURCE SINK CONSUMER SETTINGS POINT`; CONSUMER are librdkafka properties
+and SETTINGS the application's, as JSON; POINT none:0:before: never, it ends when told by SIGTERM.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from millstream.runtime import Worker
 ROUND_RECORDS = 10
 
 
-def program(name: str, source: str, sink: str) -> App:
+def program(name: str, source: str, sink: str, **settings: object) -> App:
     """Per word, the ids of all records that had it: the same set however often a record is processed."""
-    app = App(name, commit_interval="10ms", round_records=ROUND_RECORDS)
+    app = App(name, commit_interval="10ms", round_records=ROUND_RECORDS, **settings)
     (
         app.stream(source)
         .group_by(lambda value: value["word"])
@@ -96,12 +96,12 @@ class FusedClient(LibrdkafkaClient):
 
 
 def main() -> None:
-    bootstrap, name, source, sink, consumer, point = sys.argv[1:]
+    bootstrap, name, source, sink, consumer, settings, point = sys.argv[1:]
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _signal, _frame: stop.set())
     client = FusedClient(bootstrap, consumer=json.loads(consumer))
     client.fuse = Fuse(point)
-    app = program(name, source, sink)
+    app = program(name, source, sink, **json.loads(settings))
     Worker(app.topology(), app.settings, client).run(stop)
 
 

@@ -12,7 +12,7 @@ from millstream.state.rocksdb import RocksMemory, RocksTaskDisk
 
 @pytest.fixture
 def memory() -> RocksMemory:
-    return RocksMemory(block_bytes=1_000_000, buffer_bytes=1_000_000)
+    return RocksMemory(2_000_000)
 
 
 def filled(folder: Path, memory: RocksMemory) -> RocksTaskDisk:

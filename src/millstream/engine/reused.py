@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from millstream.engine.stores import Rows
 from millstream.model import Batch
+from millstream.state import KeyValueRows, VersionedRows
 
 
 def restore_reused(rows: Rows, batch: Batch) -> None:
@@ -14,8 +15,7 @@ def restore_reused(rows: Rows, batch: Batch) -> None:
     The topic is the user's, and holds what processing passed over: records without a valid timestamp (rule T3), or that
     cannot be decoded (rule X14). They are passed over again.
     """
-    if batch.timestamps and min(batch.timestamps) < 0:
-        batch = _picked(batch, [row for row, timestamp in enumerate(batch.timestamps) if timestamp >= 0])
+    batch = _timed(batch)
     try:
         rows.restore(batch)
     except Exception:  # whatever a serde raises; to apply a record twice does no harm
@@ -24,6 +24,30 @@ def restore_reused(rows: Rows, batch: Batch) -> None:
                 rows.restore(_picked(batch, [row]))
             except Exception:
                 continue
+
+
+def readable(rows: Rows, batch: Batch) -> Batch:
+    """The records of such a topic that processing did not pass over, for a store that keeps them as bytes."""
+    assert isinstance(rows, KeyValueRows | VersionedRows)  # a table's
+    batch = _timed(batch)
+    return _picked(batch, [row for row in range(len(batch)) if _can_read(rows, batch.keys[row], batch.values[row])])
+
+
+def _can_read(rows: KeyValueRows | VersionedRows, key: bytes | None, value: bytes | None) -> bool:
+    try:
+        if key is not None:
+            rows.key.decode(key)
+        if value is not None:
+            rows.value.decode(value)
+    except Exception:  # whatever a serde raises
+        return False
+    return True
+
+
+def _timed(batch: Batch) -> Batch:
+    if not batch.timestamps or min(batch.timestamps) >= 0:
+        return batch
+    return _picked(batch, [row for row, timestamp in enumerate(batch.timestamps) if timestamp >= 0])
 
 
 def _picked(batch: Batch, rows: Sequence[int]) -> Batch:

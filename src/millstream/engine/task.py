@@ -18,7 +18,7 @@ from millstream.engine.metrics import TaskMetrics
 from millstream.engine.outbox import Outbox
 from millstream.engine.parts import NodeFunction, Parts
 from millstream.engine.punctuation import NEVER
-from millstream.engine.reused import restore_reused
+from millstream.engine.reused import readable, restore_reused
 from millstream.engine.rows import Refusals, RowDecoder
 from millstream.engine.settings import EngineSettings
 from millstream.engine.stores import Rows, open_store
@@ -28,7 +28,7 @@ from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, internal
 from millstream.plan.nodes import Source
 from millstream.plan.topology import SubTopology
 from millstream.serde import bound, exact
-from millstream.state import CacheBudget, TaskDisk
+from millstream.state import CacheBudget, Changes, TaskDisk
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +100,21 @@ class Task:
     def checkpoint(self) -> Mapping[TopicPartition, int]:
         """By changelog, the offset from which on a store on disk lacks the records; without it: all of them."""
         offsets = {} if self._local is None else self._local.offsets()
-        return {changelog: offsets[store] for changelog, store in self._changelogs.items() if store in offsets}
+        changelogs = (self._changelogs | self._reused).items()
+        return {changelog: offsets[store] for changelog, store in changelogs if store in offsets}
 
     def restore(self, changelog: TopicPartition, batch: Batch) -> None:
         """Apply records of one of its changelogs, or of an input that serves as one."""
-        if changelog in self._reused:
-            restore_reused(self._stores[self._reused[changelog]], batch)
-            return
-        store = self._changelogs[changelog]
+        reused = self._reused.get(changelog)
+        store = reused or self._changelogs[changelog]
+        rows = self._stores[store]
         try:
             if self._local is not None and store in self._local:
-                self._local.restore(store, batch)
+                self._local.restore(store, batch if reused is None else readable(rows, batch))
+            elif reused is None:
+                rows.restore(batch)
             else:
-                self._stores[store].restore(batch)
+                restore_reused(rows, batch)
         except (StateError, RegistryError):
             raise
         except Exception as error:  # the loop's edge: whatever a serde raises
@@ -247,7 +249,7 @@ class Task:
         """What changed in the stores since the last call, as changelog records."""
         batches = []
         for store in self._reused.values():
-            self._stores[store].take_changes()  # they stand in the input already
+            self._taken(store, self._stores[store].take_changes())  # they stand in the input already
         for partition, store in self._changelogs.items():
             try:
                 changes = self._stores[store].take_changes()
@@ -258,17 +260,25 @@ class Task:
                     f"task {self.id}: the store {store!r} holds what cannot be written: {error}; declare the types of "
                     "its keys and values"
                 ) from error
-            if changes and self._local is not None and store in self._local:
-                self._local.taken(store, changes)
+            self._taken(store, changes)
             if changes:
                 batches.append(OutBatch(partition, changes.timestamps, changes.keys, changes.values, changes.headers))
         return batches
 
     def settle(self, offsets: Mapping[TopicPartition, int]) -> None:
         """The changelogs have what `changelog` gave, up to these offsets: the stores on disk may have it too."""
-        if self._local is not None:
-            named = {self._changelogs[changelog]: offset for changelog, offset in offsets.items()}
-            self._local.settle({store: offset for store, offset in named.items() if store in self._local})
+        if self._local is None:
+            return
+        named = {self._changelogs[changelog]: offset for changelog, offset in offsets.items()}
+        for source, store in self._reused.items():
+            next_offset = self._inputs.by_partition[source].next_offset
+            if next_offset is not None:
+                named[store] = next_offset
+        self._local.settle({store: offset for store, offset in named.items() if store in self._local})
+
+    def _taken(self, store: str, changes: Changes) -> None:
+        if changes and self._local is not None and store in self._local:
+            self._local.taken(store, changes)
 
     def positions(self) -> dict[TopicPartition, tuple[int, str]]:
         """The offset of each input's first unprocessed record, and the metadata to commit with it (rules X4, F15)."""

@@ -1,8 +1,9 @@
 """A commit, at-least-once, as a procedure: each `yield` waits until the worker has served its clients once more.
 
 The order is what keeps the promise. Outputs are acknowledged before the changelog is written, so that a store never
-holds what its outputs do not yet tell; the changelog before the offsets, so that an input is never passed over whose
-effect is not kept. Whatever stops a worker in between makes it, or its successor, do some of the work again.
+holds what its outputs do not yet tell; the changelog before a store's local files, so that these are never ahead of it;
+and all before the offsets, so that an input is never passed over whose effect is not kept. Whatever stops a worker in
+between makes it, or its successor, do some of the work again.
 """
 
 from __future__ import annotations
@@ -55,8 +56,10 @@ class Committer:
         self._outlet.send(self._outbox.drain())
         yield from self._flush()
         for each in ready:
-            self._outlet.send(each.task.changelog())
+            self._outlet.send(each.changelog())
         yield from self._flush()
+        for each in ready:
+            each.settle()
         offsets = {source: at for each in ready for source, at in each.progress().items()}
         if offsets and not (yield from self._store(offsets)):
             return

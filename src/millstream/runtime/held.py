@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from millstream.client.contract import CommittedOffset
 from millstream.engine import Task
 from millstream.errors import StateError
-from millstream.model import Batch, TopicPartition
+from millstream.model import Batch, OutBatch, TopicPartition
 from millstream.plan.internal import TaskSpec
 from millstream.runtime.lifecycle import Event, State, after
+from millstream.state.folder import TaskFolder
 
 
 @dataclass(slots=True)
@@ -38,6 +39,9 @@ class HeldTask:
     committed: dict[TopicPartition, CommittedOffset] = field(default_factory=dict)
     fetched: set[TopicPartition] = field(default_factory=set)  # inputs that are being read
     restored_rows: int = 0
+    folder: TaskFolder | None = None  # of its stores on disk
+    waits_since_ms: float | None = None  # for that folder, which another has
+    logged: dict[TopicPartition, int] = field(default_factory=dict)  # the end of each changelog, as far as it wrote it
 
     @property
     def task(self) -> Task:
@@ -78,6 +82,20 @@ class HeldTask:
     @property
     def restored(self) -> bool:
         return all(restoring.done for restoring in self.restoring.values())
+
+    def changelog(self) -> list[OutBatch]:
+        """What its changelogs are to be told. Nobody else writes them, so their ends are known by counting: where a
+        transaction leaves its mark behind they are further on, and some of what follows is restored twice, which
+        changes nothing.
+        """
+        batches = self.task.changelog()
+        for batch in batches:
+            self.logged[batch.target] += len(batch)
+        return batches
+
+    def settle(self) -> None:
+        """The changelogs have been told: the stores on disk may have it too."""
+        self.task.settle(self.logged)
 
     def progress(self) -> Mapping[TopicPartition, CommittedOffset]:
         """Positions that differ from what is committed (rule X4)."""

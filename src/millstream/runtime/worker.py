@@ -19,12 +19,15 @@ from millstream.runtime.collector import rare_collections
 from millstream.runtime.commit import Committer, Procedure
 from millstream.runtime.decisions import CommitFacts, commit_due, idle_wait_ms
 from millstream.runtime.intake import Intake
+from millstream.runtime.local_state import LocalState
+from millstream.runtime.opening import Surroundings
 from millstream.runtime.outlet import Outlet
 from millstream.runtime.processing import Processing
 from millstream.runtime.startup import Ground, start_up
 from millstream.runtime.status import WorkerStatus
 from millstream.runtime.tally import Tally
-from millstream.runtime.tasks import Surroundings, Tasks, WorkerTables
+from millstream.runtime.tasks import Tasks
+from millstream.runtime.worker_tables import WorkerTables
 
 LOG = logging.getLogger("millstream.runtime")
 
@@ -90,6 +93,7 @@ class Worker:
             data,
             membership,
             self._clock,
+            LocalState(self._settings),
         )
         return Loop(surroundings, tables, outlet)
 
@@ -104,6 +108,7 @@ class Loop:
         self._intake = surroundings.intake
         self._outbox = surroundings.outbox
         self._outlet = outlet
+        self._cache = surroundings.local.budget
         self._tasks = Tasks(surroundings, tables)
         self._committer = Committer(surroundings.membership, surroundings.outbox, outlet, surroundings.clock)
         self._processing = Processing(surroundings.intake, surroundings.settings, surroundings.clock)
@@ -190,12 +195,13 @@ class Loop:
             held.task.end_round()
         if len(self._outbox):
             self._outlet.send(self._outbox.drain())
+        self._cache.relieve()
 
     def _commit_if_due(self) -> None:
         now_ms = self._clock.monotonic_ms()
         running = self._tasks.running()
         since_ms = round(now_ms - self._committed_at_ms)
-        asked = any(held.task.commit_requested for held in running)
+        asked = self._cache.wanted or any(held.task.commit_requested for held in running)
         if not asked and since_ms < self._settings.commit_interval_ms:
             return
         progress = any(held.task.needs_commit or held.progress() for held in running)

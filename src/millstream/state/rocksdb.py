@@ -40,10 +40,10 @@ class RocksMemory:
     that are not in files yet.
     """
 
-    def __init__(self, *, block_bytes: int = 32_000_000, buffer_bytes: int = 48_000_000) -> None:
-        self._blocks = Cache(block_bytes)
-        self._buffers = WriteBufferManager(buffer_bytes, False)  # a full buffer is written out; nobody waits for it
-        self._buffer_bytes = buffer_bytes
+    def __init__(self, size: int = 80_000_000) -> None:
+        self._buffer_bytes = size // 2
+        self._blocks = Cache(size - self._buffer_bytes)
+        self._buffers = WriteBufferManager(self._buffer_bytes, False)  # a full one is written out; nobody waits for it
 
     def options(self) -> Options:
         """For many point look-ups and bulk writes.

@@ -1,0 +1,68 @@
+"""A worker's stores on disk: which folder is whose, what its database is opened with, and whether it still fits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from millstream.config import Settings
+from millstream.engine import stores_on_disk
+from millstream.errors import StateError
+from millstream.model import TopicPartition
+from millstream.plan.internal import TaskId
+from millstream.plan.topology import SubTopology
+from millstream.state import CacheBudget, TaskDisk
+from millstream.state.folder import TaskFolder
+from millstream.state.rocksdb import RocksMemory, RocksTaskDisk
+
+LOG = logging.getLogger("millstream.runtime")
+
+Marks = Mapping[TopicPartition, tuple[int, int]]  # first offset and end offset of each changelog
+
+
+class LocalState:
+    """The folders of one application on this machine, and the memory that one worker's stores on disk share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._root = settings.state_dir / settings.application_id
+        self._default = settings.store
+        self._memory = RocksMemory(settings.rocksdb_memory)
+        self.budget = CacheBudget(settings.cache)
+
+    def names(self, sub: SubTopology) -> Sequence[str]:
+        """The stores of a sub-topology that want a disk."""
+        return stores_on_disk(sub.stores, self._default)
+
+    def folder(self, task: TaskId) -> TaskFolder:
+        return TaskFolder(self._root / str(task))
+
+    def open(self, folder: TaskFolder, names: Sequence[str]) -> TaskDisk:
+        """The stores of a task whose folder is locked. A database that is broken is set aside."""
+        try:
+            return RocksTaskDisk(folder.database, names, self._memory)
+        except StateError as error:
+            aside = folder.set_aside()
+            LOG.warning("%s: it is set aside as %s; its stores are restored from their changelogs", error, aside)
+            return RocksTaskDisk(folder.database, names, self._memory)
+
+
+def misfit(checkpoint: Mapping[TopicPartition, int], marks: Marks) -> str | None:
+    """What speaks against going on from local stores that have their changelogs up to these offsets (rule X7).
+
+    >>> log = TopicPartition("app-s-changelog", 0)
+    >>> misfit({log: 7}, {log: (0, 5)})
+    'the local store has app-s-changelog-0 up to offset 7, but it ends at 5: it was truncated or made anew'
+    """
+    for changelog, offset in checkpoint.items():
+        begin, end = marks[changelog]
+        if offset > end:
+            return (
+                f"the local store has {changelog} up to offset {offset}, but it ends at {end}: it was truncated or "
+                "made anew"
+            )
+        if offset < begin:
+            return (
+                f"the local store has {changelog} up to offset {offset}, but it begins at {begin}: records that the "
+                "store lacks are gone"
+            )
+    return None
