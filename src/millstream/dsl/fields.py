@@ -14,7 +14,10 @@ import msgspec
 
 from millstream.errors import TopologyError
 from millstream.plan.site import CallSite
-from millstream.serde.shape import is_pydantic
+from millstream.serde.shape import is_message, is_pydantic
+
+# what protobuf's descriptors call string, bool and bytes; a message or a repeated field has no type that groups can use
+_MESSAGE_TYPES: dict[int, Any] = {9: str, 8: bool, 12: bytes}
 
 
 def declared_fields(of: Any) -> dict[str, Any] | None:
@@ -25,6 +28,8 @@ def declared_fields(of: Any) -> dict[str, Any] | None:
     >>> declared_fields(Report)
     {'cdn': <class 'str'>}
     """
+    if is_message(of):
+        return {field.name: _MESSAGE_TYPES.get(field.type, Any) for field in of.DESCRIPTOR.fields}
     names = _field_names(of)
     if names is None:
         return None
@@ -50,6 +55,8 @@ def _field_names(of: Any) -> list[str] | None:
 
 def required_fields(of: Any) -> list[str]:
     """Fields of a record type that have no default."""
+    if is_message(of):
+        return []
     if is_pydantic(of):
         return [name for name, field in of.model_fields.items() if field.is_required()]
     if not dataclasses.is_dataclass(of) and not issubclass(of, msgspec.Struct):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from millstream.engine.stores import Rows
+from millstream.errors import RegistryError
 from millstream.model import Batch
 from millstream.state import KeyValueRows, VersionedRows
 
@@ -18,10 +19,14 @@ def restore_reused(rows: Rows, batch: Batch) -> None:
     batch = _timed(batch)
     try:
         rows.restore(batch)
+    except RegistryError:
+        raise
     except Exception:  # whatever a serde raises; to apply a record twice does no harm
         for row in range(len(batch)):
             try:
                 rows.restore(_picked(batch, [row]))
+            except RegistryError:
+                raise
             except Exception:
                 continue
 

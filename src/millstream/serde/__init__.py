@@ -8,8 +8,10 @@ from millstream.serde.exact import exact
 from millstream.serde.functions import FunctionSerde, serde_from
 from millstream.serde.infer import serde_for
 from millstream.serde.json import JsonSerde, is_hashable
+from millstream.serde.json_schema import JsonSchemaSerde
 from millstream.serde.lists import ListSerde
 from millstream.serde.murmur2 import partition_for
+from millstream.serde.protobuf import ProtobufSerde
 from millstream.serde.record import Record
 from millstream.serde.registry import SchemaRegistry
 from millstream.serde.scalars import BOOLEAN, BYTES, FLOAT32, FLOAT64, INT16, INT32, INT64, STRING, UUID, VOID
@@ -32,8 +34,10 @@ __all__ = [
     "Change",
     "ChangeSerde",
     "FunctionSerde",
+    "JsonSchemaSerde",
     "JsonSerde",
     "ListSerde",
+    "ProtobufSerde",
     "Record",
     "SchemaRegistry",
     "Serde",

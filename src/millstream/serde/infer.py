@@ -13,7 +13,9 @@ from millstream.serde.contract import Serde
 from millstream.serde.functions import FunctionSerde, completed
 from millstream.serde.json import JsonSerde
 from millstream.serde.models import PydanticSerde, is_made_of_models
+from millstream.serde.protobuf import ProtobufSerde
 from millstream.serde.scalars import BOOLEAN, BYTES, FLOAT64, INT64, STRING, UUID, VOID
+from millstream.serde.shape import is_message
 
 NONE = type(None)
 SCALARS: dict[Any, FunctionSerde] = {each.type: each for each in (STRING, BYTES, INT64, FLOAT64, BOOLEAN, UUID, VOID)}
@@ -26,6 +28,8 @@ def is_serde(given: Any) -> bool:
 def serde_for(given: Any, *, key: bool = False) -> Serde[Any]:
     """The serde for a type: str, bytes, int, float, bool and UUID as Kafka's own serialisers write them, else as JSON.
 
+    Classes that protoc made are written as protobuf.
+
     >>> serde_for(int).encode(1).hex()
     '0000000000000001'
     >>> serde_for(list[int]).encode([1, 2])
@@ -37,6 +41,8 @@ def serde_for(given: Any, *, key: bool = False) -> Serde[Any]:
     scalar = SCALARS.get(of) if isinstance(of, Hashable) else None
     if scalar is not None:
         return scalar
+    if is_message(of):
+        return ProtobufSerde(of)
     return PydanticSerde(of, key=key) if is_made_of_models(of) else JsonSerde(of, key=key)
 
 
