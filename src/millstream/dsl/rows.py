@@ -9,7 +9,7 @@ from millstream.dsl.handle import Handle
 from millstream.plan.cogroup import CogroupMerge
 from millstream.plan.nodes import TableNode, TableSource
 from millstream.plan.suppress import Suppress
-from millstream.plan.tables import TableFilter, TableMapValues, TableMerge, TableTableJoin
+from millstream.plan.tables import TableFilter, TableMapValues, TableMerge, TableTableJoin, TableTransform
 
 
 def looked_up(table: Handle) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ def _stores_behind(builder: Builder, name: str) -> tuple[str, ...]:
             return (store,)
         case TableSource():
             return (_materialized(builder, node),)
-        case TableFilter() | TableMapValues() | CogroupMerge():
+        case TableFilter() | TableMapValues() | TableTransform() | CogroupMerge():
             return _stores_behind(builder, node.parents[0])
         case Suppress(buffer=buffer):
             return (*_stores_behind(builder, node.parents[0]), buffer)
@@ -57,7 +57,7 @@ def _send_old(builder: Builder, name: str, *, needed: bool) -> bool:
             if not needed:
                 return False
             _materialized(builder, node)
-        case TableFilter(store=None) | TableMapValues(store=None) | Suppress():
+        case TableFilter(store=None) | TableMapValues(store=None) | TableTransform(store=None) | Suppress():
             if not _send_old(builder, node.parents[0], needed=needed):
                 return False
         case TableMerge() | CogroupMerge():

@@ -1008,6 +1008,35 @@ class Table(Generic[K, V]):
         """A new value for each row; None deletes it (rule K5)."""
         return Table(tables.mapped_values(self.handle, mapper, value, Materialized(store, name, None)))
 
+    def transform_values(
+        self,
+        supplier: Callable[[], Any],
+        *,
+        stores: Sequence[StoreSpec | str] = (),
+        value: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Table[K, Any]:
+        """As `map_values`, with the state that it takes: `supplier` makes an object with `transform(key, value)`, and
+        perhaps `init(context)` and `close()`, for each task. `stores` are those that it sees (rule P7).
+
+        Deleted rows are transformed too, as the value None. Without a `store` for the result, rows that others look up
+        are transformed when they are, and old values again: then the result should depend on the row alone.
+
+        >>> import millstream as ms
+        >>> class Changes:
+        ...     stores = [ms.key_value_store("changes", value=int)]
+        ...     def init(self, context):
+        ...         self.changes = context.get_state_store("changes")
+        ...     def transform(self, key, value):
+        ...         self.changes.put(key, (self.changes.get(key) or 0) + 1)
+        ...         return self.changes.get(key)
+        >>> prices = ms.App("prices").table("prices", value=float)
+        >>> prices.transform_values(Changes, value=int, store="times-changed").to_stream().to("changes")
+        """
+        how = Materialized(store, name, None)
+        return Table(tables.transformed_values(self.handle, supplier, stores, value, how))
+
     # --- groups and joins
 
     def group_by(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from millstream.dsl.aggregation import Materialized
 from millstream.dsl.handle import Handle, key_serde, value_serde
+from millstream.dsl.processing import Stores, check_supplier, connected
 from millstream.dsl.rows import looked_up, send_old
 from millstream.errors import TopologyError
 from millstream.plan.aggregation import Balanced, Declared
@@ -22,6 +24,7 @@ from millstream.plan.tables import (
     TableMerge,
     TableSelect,
     TableTableJoin,
+    TableTransform,
 )
 from millstream.serde import ChangeSerde, Serde
 
@@ -50,6 +53,19 @@ def mapped_values(table: Handle, mapper: Callable[..., Any], value: Any, how: Ma
     node = table.builder.name("KTABLE-MAPVALUES", how.name)
     added = TableMapValues(name=node, parents=(table.node,), site=site, mapper=fn, **_kept(table, how, site))
     return _added(table, added, value_serde(value, mapper), how)
+
+
+def transformed_values(table: Handle, supplier: Any, stores: Stores, value: Any, how: Materialized) -> Handle:
+    site = call_site("transform_values")
+    if inspect.isgeneratorfunction(supplier) or inspect.isasyncgenfunction(supplier):
+        raise TopologyError(f"{site}: expected a class with transform(key, value), or a function that makes one")
+    check_supplier(supplier, site, "transform")
+    names = connected(table.builder, supplier, stores, site)
+    node = table.builder.name("KTABLE-TRANSFORMVALUES", how.name)
+    added = TableTransform(
+        name=node, parents=(table.node,), site=site, supplier=supplier, stores=names, **_kept(table, how, site)
+    )
+    return _added(table, added, value_serde(value, None), how)
 
 
 def to_table(stream: Handle, how: Materialized) -> Handle:

@@ -19,6 +19,7 @@ from millstream.engine import (
     stream_joins,
     table_groups,
     table_joins,
+    table_transform,
     tables,
 )
 from millstream.engine.aggregate import aggregate
@@ -61,6 +62,7 @@ from millstream.plan.tables import (
     TableMerge,
     TableSelect,
     TableTableJoin,
+    TableTransform,
 )
 from millstream.plan.topology import SubTopology
 
@@ -112,6 +114,7 @@ COMPILERS: Mapping[type[Node], NodeCompiler] = {
     TableMapValues: tables.table_map_values,
     TableMerge: table_joins.table_merge,
     TableSelect: table_groups.table_select,
+    TableTransform: table_transform.table_transform,
     TableTableJoin: table_joins.table_table_join,
     TableSource: tables.table_source,
     ToStream: tables.to_stream,

@@ -10,30 +10,39 @@ from millstream.engine.stores import Rows
 from millstream.plan.cogroup import CogroupMerge
 from millstream.plan.nodes import Node, TableNode
 from millstream.plan.suppress import Suppress
-from millstream.plan.tables import TableFilter, TableMapValues, TableMerge
+from millstream.plan.tables import TableFilter, TableMapValues, TableMerge, TableTransform
 from millstream.state import KeyValueRows, SessionRows, SuppressRows, VersionedRows, WindowRows
 from millstream.state.keyvalue import Row
 
 # key, and of a versioned table also a moment -> value and timestamp, None where there is no row
 Lookup: TypeAlias = Callable[..., tuple[Any, int] | None]
+# by node: what transforms rows that are looked up, of (key, value, timestamp)
+Transforms: TypeAlias = dict[str, Callable[[Any, Any, int], Any] | None]
 
 
-def lookup(name: str, nodes: Mapping[str, Node], stores: Mapping[str, Rows]) -> Lookup:
-    """The function that finds a table's rows as they are now."""
+def lookup(name: str, nodes: Mapping[str, Node], stores: Mapping[str, Rows], transforms: Transforms) -> Lookup:
+    """The function that finds a table's rows as they are now. Notes in `transforms` which transformers it needs."""
     node = nodes[name]
+
+    def of(parent: str) -> Lookup:
+        return lookup(parent, nodes, stores, transforms)
+
     match node:
         case TableNode(store=str(store)):
             return _stored(node, stores[store])
         case CogroupMerge():
-            return lookup(node.parents[0], nodes, stores)
+            return of(node.parents[0])
         case Suppress(buffer=buffer):
-            return _suppressed(stores[buffer], lookup(node.parents[0], nodes, stores))
+            return _suppressed(stores[buffer], of(node.parents[0]))
         case TableFilter():
-            return _filtered(node, lookup(node.parents[0], nodes, stores))
+            return _filtered(node, of(node.parents[0]))
         case TableMapValues():
-            return _mapped(node, lookup(node.parents[0], nodes, stores))
+            return _mapped(node, of(node.parents[0]))
+        case TableTransform():
+            transforms.setdefault(node.name)
+            return _transformed(node, of(node.parents[0]), transforms)
         case TableMerge():
-            return _joined(node, lookup(node.left_table, nodes, stores), lookup(node.right_table, nodes, stores))
+            return _joined(node, of(node.left_table), of(node.right_table))
         case _:
             raise AssertionError(f"{name} is no table")
 
@@ -103,6 +112,20 @@ def _mapped(node: TableMapValues, of_parent: Lookup) -> Lookup:
         row = of_parent(key, *at)
         value = None if row is None else mapper(key, row[0])
         return None if row is None or value is None else (value, row[1])
+
+    return found
+
+
+def _transformed(node: TableTransform, of_parent: Lookup, transforms: Transforms) -> Lookup:
+    name = node.name
+
+    def found(key: Any, *_at: int) -> tuple[Any, int] | None:
+        row = of_parent(key)
+        value, timestamp = (None, -1) if row is None else row
+        transform = transforms[name]  # there now: this function was made before its parent's
+        assert transform is not None
+        value = transform(key, value, timestamp)
+        return None if value is None else (value, timestamp)
 
     return found
 

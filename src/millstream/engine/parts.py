@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from millstream.engine.context import TaskContext
 from millstream.engine.event_loop import EventLoop
 from millstream.engine.failures import Failures
-from millstream.engine.lookups import Lookup, is_versioned, lookup
+from millstream.engine.lookups import Lookup, Transforms, is_versioned, lookup
 from millstream.engine.metrics import TaskMetrics
 from millstream.engine.outbox import Outbox
 from millstream.engine.punctuation import Schedule
@@ -50,6 +50,7 @@ class Parts:
     specs: Mapping[str, StoreSpec]
     settings: EngineSettings
     loop: EventLoop
+    transforms: Transforms = field(default_factory=dict)
     close_times: dict[str, int] = field(default_factory=dict)  # by store: up to when it has emitted (rule E9)
     stream_time: Schedule = field(default_factory=Schedule)
     wall_clock: Schedule = field(default_factory=Schedule)
@@ -64,7 +65,7 @@ class Parts:
 
     def lookup(self, table: str) -> Lookup:
         """The function that finds a table's rows."""
-        return lookup(table, self.nodes, self.stores)
+        return lookup(table, self.nodes, self.stores, self.transforms)
 
     def is_versioned(self, table: str) -> bool:
         """Whether that function takes a moment behind the key."""

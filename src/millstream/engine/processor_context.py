@@ -14,18 +14,20 @@ from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.engine.punctuation import ClockKind, Punctuation, first_due
 from millstream.errors import MillstreamError, StateError, TopologyError
 from millstream.plan.nodes import Node, Process
+from millstream.plan.tables import TableTransform
 from millstream.state import Access
 
 
 class ProcessorContext:
     """What a processor can do: forward records, read the clocks, see its stores, be called later."""
 
-    def __init__(self, node: Process, downstream: Downstream, parts: Parts) -> None:
+    def __init__(self, node: Process | TableTransform, downstream: Downstream, parts: Parts) -> None:
         self._node = node
         self._downstream = downstream
         self._parts = parts
         self._task = parts.context
         self._children = downstream.forward
+        self._fixed_key = isinstance(node, Process) and node.fixed_key
 
     @property
     def application_id(self) -> str:
@@ -47,7 +49,7 @@ class ProcessorContext:
 
     def target(self, record: Message, child: str | None) -> NodeFunction:
         """Where a record is forwarded to; refuses another key where it must stay (rules O3, P2)."""
-        if self._node.fixed_key and not isinstance(record, FixedKeyMessage):
+        if self._fixed_key and not isinstance(record, FixedKeyMessage):
             raise MillstreamError(
                 f"{self._node.site}: it must keep the key: forward what process was given, changed by with_value and "
                 "the like; use process for records of another key"

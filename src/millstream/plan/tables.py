@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from millstream.plan.aggregation import Balanced, Declared
 from millstream.plan.function import UserFunction
@@ -25,6 +26,22 @@ class TableMapValues(TableNode):
     """Rows with a new value; None deletes (rule K5)."""
 
     mapper: UserFunction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableTransform(TableNode):
+    """Rows with the value that a transformer of the user's makes, one for each task, which may have `stores`."""
+
+    supplier: Callable[..., Any]
+    stores: tuple[str, ...]
+
+    @property
+    def needs_place(self) -> bool:
+        return True
+
+    @property
+    def store_names(self) -> tuple[str, ...]:
+        return self.stores if self.store is None else (self.store, *self.stores)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
