@@ -1,6 +1,6 @@
-"""The README's Python programs run as they stand there.
+"""The Python programs of the README and of the pages in `docs` run as they stand there.
 
-All blocks share one module, top to bottom, as a reader would type them. A block right after the line
+All blocks of a page share one module, top to bottom, as a reader would type them. A block right after the line
 `<!-- not run: REASON -->` is left out.
 """
 
@@ -13,7 +13,8 @@ from types import ModuleType
 
 import pytest
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 BLOCK = re.compile(r"^(<!-- not run: .+ -->\n+)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -36,10 +37,14 @@ def readme_module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType
     return module
 
 
-def test_the_programs_of_the_readme_run(readme_module: ModuleType) -> None:
-    blocks = python_blocks(README.read_text())
+PAGES = [README, *(page for page in sorted((ROOT / "docs").glob("*.md")) if python_blocks(page.read_text()))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_programs_of_a_page_run(page: Path, readme_module: ModuleType) -> None:
+    blocks = python_blocks(page.read_text())
     assert blocks, "README.md has no Python block to run"
-    run(blocks, readme_module, str(README))
+    run(blocks, readme_module, str(page))
 
 
 def test_blocks_share_a_module_and_unmarked_ones_run(readme_module: ModuleType) -> None:
