@@ -65,6 +65,12 @@ class Settings:
     )
     cache: int = size("64MB", "Memory of a worker for live rows of stores on disk (about).")
     rocksdb_memory: int = size("80MB", "Memory of a worker that RocksDB uses: for blocks read and rows being written.")
+    idle: Literal["off", "wall-clock"] = setting(
+        "off",
+        'Without records: "off": event time stands still, as in Kafka Streams; "wall-clock": it goes on, so that '
+        "windows close, rows of joins go on alone, and an empty partition holds no others back.",
+    )
+    idle_after_ms: int = duration("10s", 'How long no records must have come before idle="wall-clock" begins.')
     state_dir: Path = setting(Path(".millstream"), "Folder for local state and the embedded broker.", parse=Path)
     changelog_extra_retention_ms: int = duration("1d", "Kept in window changelogs beyond the store's own retention.")
 
@@ -109,7 +115,10 @@ class Settings:
             raise ConfigError(f'retention_rule={self.retention_rule!r}: give "lossless" or "kafka"')
         if self.store not in ("memory", "rocksdb"):
             raise ConfigError(f'store={self.store!r}: give "memory" or "rocksdb"')
+        if self.idle not in ("off", "wall-clock"):
+            raise ConfigError(f'idle={self.idle!r}: give "off" or "wall-clock"')
         for name in (
+            "idle_after_ms",
             "buffer_records",
             "buffer_bytes",
             "round_records",

@@ -107,6 +107,7 @@ def aggregated(
         windows=None if windowing is None else windowing.windows,
         emit="every" if on_close else how.emission(builder, site),
         on_close=on_close,
+        idle_after_ms=None if windowing is None else windowing.idle_after_ms,
     )
     return handle.after(added, key=keys, value=kept.results, store=store)
 

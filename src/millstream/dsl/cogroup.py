@@ -57,6 +57,7 @@ def cogrouped(of: Cogrouping, how: Materialized, site: CallSite) -> Handle:
             aggregation=kept.aggregation,
             windows=None if of.windowing is None else of.windowing.windows,
             on_close=_on_close(of),
+            idle_after_ms=None if of.windowing is None else of.windowing.idle_after_ms,
             sends_old=emit == "latest",
             cached=emit == "latest",
         )

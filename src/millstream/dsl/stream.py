@@ -774,17 +774,22 @@ class GroupedStream(Generic[K, V]):
         self._name = name
         self._windows = windows
 
-    def windowed_by(self, windows: Windows, *, retention: Duration | None = None) -> GroupedStream[Windowed[K], V]:
+    def windowed_by(
+        self, windows: Windows, *, retention: Duration | None = None, idle_after: Duration | None = None
+    ) -> GroupedStream[Windowed[K], V]:
         """Aggregate by key and window of event time; results have `Windowed` keys.
 
         Windows are `ms.tumbling`, `ms.hopping`, `ms.sliding`, `ms.session` and `ms.unlimited`. `retention` keeps them
-        for longer than records can reach them, for look-ups (rule W20).
+        for longer than records can reach them, for look-ups (rule W20). When no records have come for `idle_after`,
+        windows that are emitted on their close, or suppressed until then, close by the wall clock: whatever the
+        application's `idle` says.
 
         >>> import millstream as ms
         >>> clicks = ms.App("clicks").stream("clicks", value=str).group_by_key()
         >>> visits = clicks.windowed_by(ms.session("30m", grace="5m")).count()
         """
-        return GroupedStream(self.handle, self._name, windowing(windows, retention, call_site("windowed_by")))
+        how = windowing(windows, retention, idle_after, call_site("windowed_by"))
+        return GroupedStream(self.handle, self._name, how)
 
     def emit_strategy(self, strategy: EmitStrategy) -> GroupedStream[K, V]:
         """When windows are emitted: `"window_update"`, with each change, or `"window_close"`, once, when they closed.
@@ -938,9 +943,11 @@ class CogroupedStream(Generic[K, V]):
         check_group(self._groups[0].handle, group.handle, site)
         return CogroupedStream((*self._groups, group.cogroup(aggregator)._groups[0]), self._windows)
 
-    def windowed_by(self, windows: Windows, *, retention: Duration | None = None) -> CogroupedStream[Windowed[K], V]:
-        """Aggregate by key and window of event time."""
-        return CogroupedStream(self._groups, windowing(windows, retention, call_site("windowed_by")))
+    def windowed_by(
+        self, windows: Windows, *, retention: Duration | None = None, idle_after: Duration | None = None
+    ) -> CogroupedStream[Windowed[K], V]:
+        """Aggregate by key and window of event time; see `GroupedStream.windowed_by`."""
+        return CogroupedStream(self._groups, windowing(windows, retention, idle_after, call_site("windowed_by")))
 
     def aggregate(
         self,
@@ -1176,17 +1183,20 @@ class Table(Generic[K, V]):
 
     # --- time
 
-    def suppress(self, suppression: Suppression, *, name: str | None = None) -> Table[K, V]:
+    def suppress(
+        self, suppression: Suppression, *, name: str | None = None, idle_after: Duration | None = None
+    ) -> Table[K, V]:
         """Hold updates back: until their window closes, or so long that each key has one in a stretch of time.
 
-        Time is that of the updates: nothing is passed on while none come (rules E11-E15).
+        Time is that of the updates: nothing is passed on while none come (rules E11-E15), unless the application's
+        `idle`, or `idle_after` here, lets it go on by the wall clock.
 
         >>> import millstream as ms
         >>> clicks = ms.App("clicks").stream("clicks", value=str).group_by_key()
         >>> counts = clicks.windowed_by(ms.tumbling("1m", grace="10s")).count()
         >>> counts.suppress(ms.until_window_closes()).to_stream().to("clicks-per-minute")
         """
-        return Table(suppressed(self.handle, suppression, name))
+        return Table(suppressed(self.handle, suppression, name, idle_after))
 
     # --- streams
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from millstream.dsl.handle import Handle, same_serde, value_serde
+from millstream.dsl.windowed import idle_ms
 from millstream.duration import Duration, parse_duration_ms
 from millstream.errors import ConfigError, TopologyError
 from millstream.plan.function import UserFunction, user_function
@@ -23,15 +24,17 @@ def join_window(
     before: Duration | None = None,
     after: Duration | None = None,
     grace: Duration = 0,
+    idle_after: Duration | None = None,
 ) -> JoinWindow:
     """Records of two streams meet when their times lie no further apart than `difference`.
 
     With `before` and `after` the other stream's record lies within `[time - before, time + after]` of this one's; a
     number of ms may be negative, so that the window begins after the record, or ends before it. In left and outer joins
-    a record without a partner goes on alone when its window and `grace` are over.
+    a record without a partner goes on alone when its window and `grace` are over: by the time of later records, or,
+    when none have come for `idle_after`, by the wall clock (the application's `idle` and `idle_after` otherwise).
 
-    >>> join_window("5s")
-    JoinWindow(before_ms=5000, after_ms=5000, grace_ms=0)
+    >>> join_window("5s").before_ms
+    5000
     >>> join_window(before=0, after="1m", grace="10s").after_ms
     60000
     """
@@ -40,7 +43,7 @@ def join_window(
         raise TopologyError(f"{site}: give either the largest difference in time, or before= and after=")
     if difference is not None:
         before = after = difference
-    window = JoinWindow(_ms(before or 0, site), _ms(after or 0, site), _ms(grace, site))
+    window = JoinWindow(_ms(before or 0, site), _ms(after or 0, site), _ms(grace, site), idle_ms(idle_after, site))
     if window.before_ms + window.after_ms < 0:
         raise TopologyError(f"{site}: the window ends before it begins; before + after must be 0 or more")
     if window.grace_ms < 0:

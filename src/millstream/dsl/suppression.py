@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from millstream.dsl.builder import Builder
 from millstream.dsl.handle import Handle
 from millstream.dsl.rows import history_of, send_old
+from millstream.dsl.windowed import idle_ms
 from millstream.duration import Duration, parse_duration_ms
 from millstream.errors import ConfigError, TopologyError
 from millstream.plan.late import LateRecords
@@ -73,7 +74,7 @@ def _bounds(max_records: int | None, max_bytes: int | None, when_full: str, site
     return Bounds(max_records, max_bytes, when_full == "shut_down")
 
 
-def suppressed(table: Handle, suppression: Suppression, name: str | None) -> Handle:
+def suppressed(table: Handle, suppression: Suppression, name: str | None, idle_after: Duration | None) -> Handle:
     """Rule N14."""
     site = call_site("suppress")
     if not isinstance(suppression, Suppression):
@@ -81,11 +82,14 @@ def suppressed(table: Handle, suppression: Suppression, name: str | None) -> Han
     if history_of(table) is not None:
         raise TopologyError(f"{site}: a versioned table cannot be suppressed; take to_stream() or a plain store")
     builder = table.builder
-    wait_ms = suppression.wait_ms
+    wait_ms, idle_after_ms = suppression.wait_ms, idle_ms(idle_after, site)
     if wait_ms is None:
-        wait_ms = _window_wait(builder, table.node)
-        if wait_ms is None:
+        windowed = _windowed_above(builder, table.node)
+        if not windowed:
             raise TopologyError(f"{site}: until_window_closes() is for tables that come from a windowed aggregation")
+        wait_ms = max(wait for wait, _ in windowed)
+        if idle_after_ms is None:
+            idle_after_ms = max((idle for _, idle in windowed if idle is not None), default=None)
     node = builder.name("KTABLE-SUPPRESS", name)
     buffer = f"{name}-store" if name else builder.name("KTABLE-SUPPRESS-STATE-STORE")
     send_old(table, needed=True)
@@ -98,16 +102,18 @@ def suppressed(table: Handle, suppression: Suppression, name: str | None) -> Han
         wait_ms=wait_ms,
         window_close=suppression.wait_ms is None,
         bounds=suppression.bounds,
+        idle_after_ms=idle_after_ms,
     )
     return table.after(added, store=None)
 
 
-def _window_wait(builder: Builder, name: str) -> int | None:
-    """How long after their end the windows close that a table comes from: the longest wait above it (rule E13)."""
+def _windowed_above(builder: Builder, name: str) -> list[tuple[int, int | None]]:
+    """Of the windowed aggregations that a table comes from: how long after their end windows close (rule E13), and
+    after which idleness.
+    """
     node = builder.node(name)
     if isinstance(node, Aggregate) and node.windows is not None:
-        return closes_after_ms(node.windows)
+        return [(closes_after_ms(node.windows), node.idle_after_ms)]
     if isinstance(node, LateRecords):
-        return None
-    waits = [wait for parent in node.parents if (wait := _window_wait(builder, parent)) is not None]
-    return max(waits, default=None)
+        return []
+    return [found for parent in node.parents for found in _windowed_above(builder, parent)]

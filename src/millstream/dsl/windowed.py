@@ -33,6 +33,7 @@ class Windowing:
     windows: Windows
     retention_ms: int
     on_close: bool = False
+    idle_after_ms: int | None = None
 
     def emitted(self, strategy: EmitStrategy, site: CallSite) -> Windowing:
         if strategy not in ("window_update", "window_close"):
@@ -74,17 +75,30 @@ class Windowing:
                 return 0
 
 
-def windowing(windows: Windows, retention: Duration | None, site: CallSite) -> Windowing:
+def windowing(windows: Windows, retention: Duration | None, idle_after: Duration | None, site: CallSite) -> Windowing:
     """Windows, kept for as long as they need to be, or for the retention given, if it is no shorter."""
     if not isinstance(windows, TimeWindows | UnlimitedWindows | SlidingWindows | SessionWindows):
         raise TopologyError(f"{site}: expected windows such as ms.tumbling('10s'), got {windows!r}")
-    needed = needed_ms(windows)
+    needed, idle_after_ms = needed_ms(windows), idle_ms(idle_after, site)
     if retention is None:
-        return Windowing(windows, needed)
+        return Windowing(windows, needed, idle_after_ms=idle_after_ms)
     try:
         given = parse_duration_ms(retention)
     except ConfigError as error:
         raise TopologyError(f"{site}: retention: {error}") from error
     if given < needed:
         raise TopologyError(f"{site}: a retention of {given} ms is too short: these windows need {needed} ms")
-    return Windowing(windows, given)
+    return Windowing(windows, given, idle_after_ms=idle_after_ms)
+
+
+def idle_ms(idle_after: Duration | None, site: CallSite) -> int | None:
+    """How long no records must have come before time goes on by the wall clock; None: as the program's settings say."""
+    if idle_after is None:
+        return None
+    try:
+        given = parse_duration_ms(idle_after)
+    except ConfigError as error:
+        raise TopologyError(f"{site}: idle_after: {error}") from error
+    if given < 1:
+        raise TopologyError(f"{site}: idle_after must be above 0, got {given} ms")
+    return given

@@ -58,8 +58,17 @@ class WindowCloser:
 
     def close(self, close_time: int) -> None:
         """Emit what ends at close_time or before, by (start, key's bytes) (rule E8)."""
+        if self._timer.due():
+            self.emit(close_time)
+
+    def next_end(self) -> int | None:
+        """When the first of the windows ends that are still to be emitted."""
+        return self._pending[0] + self._rows.size_ms if self._pending else None
+
+    def emit(self, close_time: int) -> None:
+        """As `close`, whatever the wall clock says."""
         size, pending = self._rows.size_ms, self._pending
-        if not self._timer.due() or not pending or pending[0] + size > close_time:
+        if not pending or pending[0] + size > close_time:
             return
         self.last_close = self._close_times[self._store] = close_time
         closed = []

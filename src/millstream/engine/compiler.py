@@ -133,6 +133,7 @@ def compile_nodes(sub: SubTopology, parts: Parts) -> dict[str, NodeFunction]:
         together = fan_out_updates if isinstance(node, TableNode) else fan_out
         downstream = Downstream(together(tuple(children.values())), children, late)
         functions[node.name] = COMPILERS[type(node)](node, downstream, parts)
+    parts.idle.timers.reverse()
     parts.starts.reverse()
     parts.flushes.reverse()
     parts.settles.reverse()

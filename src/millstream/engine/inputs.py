@@ -28,6 +28,8 @@ class PartitionInput:
         self.buffered = 0
         self.caught_up_at: int | None = None
         self.idle_since: int | None = None  # wall time since when nothing is buffered and nothing is to come
+        self.empty_since: int | None = None  # wall time since when nothing is buffered, whatever is to come
+        self.resumed_at: int | None = None  # the committed offset that it begins from
         self.next_offset: int | None = None
         self._decoder = decoder
         self._batches: deque[Batch] = deque()
@@ -41,7 +43,7 @@ class PartitionInput:
         self._batches.append(batch)
         self.buffered += len(batch)
         self._arrived = batch.next_offset
-        self.idle_since = None
+        self.idle_since = self.empty_since = None
 
     @property
     def caught_up(self) -> bool:
@@ -109,9 +111,10 @@ class PartitionInput:
 class TaskInputs:
     """All input partitions of a task, and which record comes next: the smallest head timestamp (rule T6)."""
 
-    def __init__(self, inputs: Sequence[PartitionInput], wait_ms: int | None) -> None:
+    def __init__(self, inputs: Sequence[PartitionInput], wait_ms: int | None, idle_after_ms: int | None = None) -> None:
         self._inputs = sorted(inputs, key=lambda item: item.partition)
         self._wait_ms = wait_ms
+        self._idle_after_ms = idle_after_ms
         self.by_partition = {item.partition: item for item in inputs}
 
     def ready(self, wall_ms: int) -> bool:
@@ -121,13 +124,24 @@ class TaskInputs:
         for item in self._inputs:
             if item.head() is not None:
                 some = True
-            elif self._wait_ms is not None:
+            elif self._wait_ms is not None and not self._idle(item, wall_ms):
                 if not item.caught_up:
                     ready = False
                 elif self._wait_ms > 0:
                     item.idle_since = wall_ms if item.idle_since is None else item.idle_since
                     ready = ready and wall_ms - item.idle_since >= self._wait_ms
         return ready and some
+
+    def _idle(self, item: PartitionInput, wall_ms: int) -> bool:
+        """Whether a partition without data has had none for so long that it is not waited for."""
+        if self._idle_after_ms is None:
+            return False
+        item.empty_since = wall_ms if item.empty_since is None else item.empty_since
+        return wall_ms - item.empty_since >= self._idle_after_ms
+
+    def at_rest(self) -> bool:
+        """Whether everything there is was read to its end, and processed."""
+        return all(item.caught_up and not item.buffered for item in self._inputs)
 
     def next_run(self, max_rows: int, up_to_ms: int | None) -> tuple[PartitionInput, Run] | None:
         """Records of one partition that come before those of all others; ties go to the lowest partition."""

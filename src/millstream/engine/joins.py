@@ -58,14 +58,27 @@ def _buffered(node: TableJoin, join: NodeFunction, parts: Parts) -> NodeFunction
             return
         stream_time = max(stream_time, timestamp)
         waiting.add(Waiting(key, value, timestamp, context.headers, *_place(context)))
+        join_due()
+
+    def join_due() -> None:
         headers = context.headers
         for record in waiting.due(stream_time - grace_ms):
             context.headers = record.headers
             join(record.key, record.value, record.timestamp)
         context.headers = headers
 
+    def pass_time(time: int) -> None:
+        nonlocal stream_time
+        stream_time = max(stream_time, time)
+        join_due()
+
+    def next_due() -> int | None:
+        first = waiting.first_time
+        return None if first is None else first + grace_ms
+
+    watching = parts.idle_timer(None, lambda: stream_time, next_due, pass_time)
     parts.starts.append(start)
-    return call
+    return watching(call)
 
 
 def _place(context: TaskContext) -> tuple[TopicPartition, int]:

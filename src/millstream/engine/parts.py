@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from millstream.engine.context import TaskContext
 from millstream.engine.event_loop import EventLoop
 from millstream.engine.failures import Failures
+from millstream.engine.idle import IdleClock, IdleTimer
 from millstream.engine.lookups import Lookup, Transforms, is_versioned, lookup
 from millstream.engine.metrics import TaskMetrics
 from millstream.engine.outbox import Outbox
@@ -52,6 +53,9 @@ class Parts:
     loop: EventLoop
     transforms: Transforms = field(default_factory=dict)
     close_times: dict[str, int] = field(default_factory=dict)  # by store: up to when it has emitted (rule E9)
+    idle: IdleClock = field(default_factory=IdleClock)
+    clocks: dict[str, Callable[[int], None]] = field(default_factory=dict)  # by windowed aggregation: passes its time
+    watching: dict[str, Callable[[NodeFunction], NodeFunction]] = field(default_factory=dict)  # by store of two nodes
     stream_time: Schedule = field(default_factory=Schedule)
     wall_clock: Schedule = field(default_factory=Schedule)
     starts: list[Callable[[], None]] = field(default_factory=list)  # once, when the stores are restored
@@ -59,6 +63,23 @@ class Parts:
     settles: list[Callable[[], None]] = field(default_factory=list)  # before a punctuation: calls under way
     discards: list[Callable[[], None]] = field(default_factory=list)  # when what is under way is given up
     closes: list[Callable[[], None]] = field(default_factory=list)
+
+    def idle_timer(
+        self,
+        own_ms: int | None,
+        time: Callable[[], int],
+        due: Callable[[], int | None] | None,
+        pass_time: Callable[[int], None],
+    ) -> Callable[[NodeFunction], NodeFunction]:
+        """Let an operator's time go on while no records come: if its own setting, or else the program's, says so. What
+        is returned is to be put around the operator's function.
+        """
+        idle_after_ms = self.settings.idle_after_ms if own_ms is None else own_ms
+        if idle_after_ms is None or due is None:
+            return lambda function: function
+        timer = IdleTimer(idle_after_ms, time, due, pass_time)
+        self.idle.timers.append(timer)
+        return timer.watching
 
     def rows(self, store: str) -> Any:
         return self.stores[store]

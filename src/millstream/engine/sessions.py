@@ -22,7 +22,7 @@ _LEAST_SEGMENT_MS = 60_000  # of Kafka's RocksDB stores
 def session_aggregate(node: Aggregate, windows: SessionWindows, downstream: Downstream, parts: Parts) -> NodeFunction:
     sessions = SessionAggregate(node, windows, downstream, parts)
     parts.starts.append(sessions.start)
-    return sessions.process
+    return sessions.watching(sessions.process)
 
 
 class SessionAggregate:
@@ -40,6 +40,10 @@ class SessionAggregate:
         self._metrics, self._failed = parts.metrics, parts.failures.processing
         self._late = late_records(downstream, fold_for(node.aggregation))
         self._time = -1  # observed by this operator (rule T5)
+        self._times = parts.close_times
+        parts.clocks[node.name] = self.pass_time
+        due = None if self._closer is None else self._next_close
+        self.watching = parts.idle_timer(node.idle_after_ms, lambda: self._time, due, self.pass_time)
         if lossless(parts.settings):
             self._rows.limits.append(self._limit)
             self._rows.needed = self._needed
@@ -47,11 +51,25 @@ class SessionAggregate:
     def start(self) -> None:
         """A restored store has seen at least its largest end."""
         self._time = self._rows.newest()
-        if self._closer is not None:
+        if self._closer is None:
+            self._time = max(self._time, self._times.get(str(self._node.store), -1))
+        else:
             self._closer.restored()
             if self._closer.last_close >= 0:
                 self._time = max(self._time, self._closer.last_close + self._closes_after)
         self._rows.forget()
+
+    def pass_time(self, time: int) -> None:
+        """Time goes on without records."""
+        self._time = max(self._time, time)
+        if self._closer is not None:
+            self._closer.emit(self._time - self._gap - self._grace)
+        else:
+            self._times[str(self._node.store)] = self._time
+
+    def _next_close(self) -> int | None:
+        end = None if self._closer is None else self._closer.next_end()
+        return None if end is None else end + self._gap + self._grace + 1
 
     def process(self, key: Any, value: Any, timestamp: int) -> None:
         if key is None:  # W12
@@ -152,8 +170,22 @@ class SessionCloser:
 
     def close(self, close_time: int) -> None:
         """Emit the sessions that end before close_time."""
+        if self._timer.due():
+            self.emit(close_time)
+
+    def next_end(self) -> int | None:
+        """When the first of the sessions ends that are still to be emitted."""
         waiting = self._waiting
-        if not self._timer.due() or not waiting or waiting[0][0] >= close_time:
+        while waiting and not (waiting[0][2].alive and waiting[0][2].end == waiting[0][0]):
+            _, _, session = heappop(waiting)
+            session.waiting = False
+            self.changed(session)
+        return waiting[0][0] if waiting else None
+
+    def emit(self, close_time: int) -> None:
+        """As `close`, whatever the wall clock says."""
+        waiting = self._waiting
+        if not waiting or waiting[0][0] >= close_time:
             return
         self.last_close = self._close_times[self._store] = close_time
         closed: list[tuple[int, int, bytes, Session]] = []

@@ -18,7 +18,7 @@ from millstream.state import WindowRows
 def sliding_aggregate(node: Aggregate, windows: SlidingWindows, downstream: Downstream, parts: Parts) -> NodeFunction:
     walk = SlidingAggregate(node, windows, downstream, parts)
     parts.starts.append(walk.start)
-    return walk.process
+    return walk.watching(walk.process)
 
 
 class SlidingAggregate:
@@ -37,16 +37,34 @@ class SlidingAggregate:
         self._late = late_records(downstream, fold_for(node.aggregation))
         self._taken = False  # by any window, the record at hand
         self._time = -1  # observed by this operator (rule T5)
+        self._times = parts.close_times
+        parts.clocks[node.name] = self.pass_time
+        due = None if self._closer is None else self._next_close
+        self.watching = parts.idle_timer(node.idle_after_ms, lambda: self._time, due, self.pass_time)
         if lossless(parts.settings):
             self._rows.limits.append(self._limit)
 
     def start(self) -> None:
         """A restored store has seen at least its newest row."""
         self._time = self._rows.newest()
-        if self._closer is not None:
+        if self._closer is None:
+            self._time = max(self._time, self._times.get(str(self._node.store), -1))
+        else:
             self._closer.restored()
             if self._closer.last_close >= 0:
                 self._time = max(self._time, self._closer.last_close + self._grace + 1)
+
+    def pass_time(self, time: int) -> None:
+        """Time goes on without records."""
+        self._time = max(self._time, time)
+        if self._closer is not None:
+            self._closer.emit(self._time - self._grace - 1)
+        else:
+            self._times[str(self._node.store)] = self._time
+
+    def _next_close(self) -> int | None:
+        end = None if self._closer is None else self._closer.next_end()
+        return None if end is None else end + self._grace + 1
 
     def _limit(self) -> int:
         """A record that is just not late walks windows that start up to twice the difference before it (rule W8)."""

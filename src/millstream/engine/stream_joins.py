@@ -111,12 +111,28 @@ def _outer(node: StreamJoin, other: JoinRows, downstream: Downstream, parts: Par
         elif timestamp < parked.stream_time or pass_due(timestamp):  # J3
             meet(key, value, timestamp)
 
+    def pass_time(time: int) -> None:
+        """Time goes on without records: what is due goes on alone, whatever J9 would still put off."""
+        parked.stream_time = max(parked.stream_time, time)
+        for row in parked.due(waits, time):
+            new = alone[row.side](row.key, row.value)
+            if new is not FAILED:
+                forward(row.key, new, row.timestamp)
+
+    def next_due() -> int | None:
+        return parked.next_due(waits)
+
+    watching = parts.watching.get(parked.name)  # both sides have one time
+    if watching is None:
+        watching = parts.idle_timer(node.window.idle_after_ms, lambda: parked.stream_time, next_due, pass_time)
+        parts.watching[parked.name] = watching
+
     def start() -> None:
         """Restored rows tell the time that the join had seen at least (Z7)."""
         parked.stream_time = max(parked.stream_time, other.newest, parked.newest())
 
     parts.starts.append(start)
-    return call
+    return watching(call)
 
 
 def _reach(node: StreamJoin) -> tuple[int, int]:

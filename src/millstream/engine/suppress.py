@@ -7,14 +7,16 @@ from typing import Any
 from millstream.engine.context import NOWHERE
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.errors import ProcessingError
+from millstream.plan.nodes import Aggregate, TableNode
 from millstream.plan.suppress import Suppress
+from millstream.plan.tables import TableTableJoin
 from millstream.state.suppress import Held, SuppressRows
 
 
 def suppress(node: Suppress, downstream: Downstream, parts: Parts) -> NodeFunction:
     buffer = Buffer(node, downstream, parts)
     parts.starts.append(buffer.start)
-    return buffer.update
+    return buffer.watching(buffer.update)
 
 
 class Buffer:
@@ -27,6 +29,9 @@ class Buffer:
         self._context = parts.context
         self._times = parts.close_times
         self._time = -1
+        self._above = _windowed_above(node, parts)
+        self._clocks = parts.clocks
+        self.watching = parts.idle_timer(node.idle_after_ms, lambda: self._time, self._next_due, self._pass_time)
         bounds = node.bounds
         self._most_records, self._most_bytes = bounds.max_records, bounds.max_bytes
         if bounds.max_bytes is not None:
@@ -36,6 +41,19 @@ class Buffer:
         """The buffer's time is kept with the committed offsets, so that what was late before a restart is so after."""
         self._time = max(self._rows.newest(), self._times.get(self._node.buffer, -1))
 
+    def _next_due(self) -> int | None:
+        """One ms later where windows close: their last ms belongs to them still (rule E13)."""
+        first = self._rows.first_time
+        return None if first is None else first + self._node.wait_ms + self._node.window_close
+
+    def _pass_time(self, time: int) -> None:
+        """Time goes on without records: for the windows too, whose updates would come after their last one else."""
+        if time > self._time:
+            self._time = self._times[self._node.buffer] = time
+        for name in self._above:
+            self._clocks[name](time)
+        self._emit_due()
+
     def update(self, key: Any, new: Any, old: Any, timestamp: int) -> None:
         if timestamp > self._time:
             self._time = self._times[self._node.buffer] = timestamp
@@ -43,15 +61,18 @@ class Buffer:
         source, offset = (NOWHERE, -1) if rows is None else (rows.source, rows.offsets[row])
         held = Held(key, new, old, old, timestamp, self._context.headers, source, offset)
         self._rows.put(key.window.end if self._node.window_close else timestamp, held)
-        due = self._time - self._node.wait_ms
-        while (first := self._rows.first_time) is not None and first <= due:
-            self._emit()
+        self._emit_due()
         while self._full():
             if self._node.bounds.shut_down:
                 raise ProcessingError(
                     f"{self._node.site}: the buffer of {self._node.name} is full, with {len(self._rows)} keys; give it "
                     "more room, or let it emit early"
                 )
+            self._emit()
+
+    def _emit_due(self) -> None:
+        due = self._time - self._node.wait_ms
+        while (first := self._rows.first_time) is not None and first <= due:
             self._emit()
 
     def _full(self) -> bool:
@@ -78,3 +99,16 @@ class Buffer:
             self._forward(held.key, held.new, held.old if self._node.sends_old else None, held.timestamp)
         finally:
             context.headers, context.timestamp = headers, timestamp
+
+
+def _windowed_above(node: Suppress, parts: Parts) -> list[str]:
+    """The aggregations whose windows are held back."""
+    found: list[str] = []
+    waiting = list(node.parents) if node.window_close else []
+    while waiting:
+        above = parts.nodes[waiting.pop()]
+        if isinstance(above, Aggregate) and above.windows is not None:
+            found.append(above.name)
+        elif isinstance(above, TableNode | TableTableJoin):
+            waiting += above.parents
+    return found

@@ -86,8 +86,11 @@ class Task:
         self._tracked = any(node.needs_place for node in sub.nodes)
         self._sources = _sources_by_topic(sub, wiring.app_id)
         self._inputs = TaskInputs(
-            [self._input(partition, failures) for partition in spec.inputs], wiring.settings.wait_for_inputs_ms
+            [self._input(partition, failures) for partition in spec.inputs],
+            wiring.settings.wait_for_inputs_ms,
+            wiring.settings.idle_after_ms,
         )
+        self._emitted_by_clock = False
         self._started = False
 
     def _input(self, partition: TopicPartition, failures: Failures) -> PartitionInput:
@@ -123,8 +126,15 @@ class Task:
                 "types: go back to these, or give the store another name"
             ) from error
 
-    def resume(self, metadata: Mapping[TopicPartition, str]) -> None:
-        """Partition times, and the last close times of windows, from the metadata of the committed offsets (F15)."""
+    def resume(
+        self, metadata: Mapping[TopicPartition, str], offsets: Mapping[TopicPartition, int] | None = None
+    ) -> None:
+        """Partition times, and the last close times of windows, from the metadata of the committed offsets (F15).
+
+        With the offsets themselves, metadata that changes without records can be committed with them again.
+        """
+        for partition, offset in (offsets or {}).items():
+            self._inputs.by_partition[partition].resumed_at = offset
         for partition, text in metadata.items():
             self._inputs.by_partition[partition].partition_time, closed = read_metadata(text)
             for store, time in closed.items():
@@ -141,6 +151,7 @@ class Task:
             self._local.restored()
         for start in self._parts.starts:
             start()
+        self._parts.idle.begin(self._context.wall_ms)
 
     # --- rounds
 
@@ -174,6 +185,8 @@ class Task:
             if found is None:
                 break
             taken += self._run(*found)
+        if taken and self._parts.idle.timers:
+            self._parts.idle.notice(wall_ms)
         return taken
 
     def _run(self, source: PartitionInput, run: Run) -> int:
@@ -215,18 +228,37 @@ class Task:
                 self._settle()
                 schedule.run(context.stream_time)
 
-    def punctuate(self, wall_ms: int) -> bool:
-        """Call the wall-clock punctuations that are due; whether there were any."""
+    def punctuate(self, wall_ms: int, *, unreadable: bool = False) -> bool:
+        """Call the wall-clock punctuations that are due, and pass on what no record comes for; whether there were any.
+
+        While its inputs are `unreadable`, nothing says that no record has come.
+        """
         self._context.wall_ms = wall_ms
-        if wall_ms < self._parts.wall_clock.next_due:
-            return False
-        self._settle()
-        called = self._parts.wall_clock.run(wall_ms)
+        called = False
+        if wall_ms >= self._parts.wall_clock.next_due:
+            self._settle()
+            called = self._parts.wall_clock.run(wall_ms)
+        called |= self._pass_time(wall_ms, unreadable=unreadable)
         self.needs_commit |= called
         return called
 
+    def _pass_time(self, wall_ms: int, *, unreadable: bool) -> bool:
+        """Let operators' time go on where no record comes; whether anything was passed on by that."""
+        idle = self._parts.idle
+        if unreadable:
+            idle.begin(wall_ms)
+        if not idle.timers or unreadable or not self._inputs.at_rest() or (idle.next_wall_ms() or NEVER) > wall_ms:
+            return False
+        self._settle()
+        passed = idle.run(wall_ms, self._context)
+        self._emitted_by_clock |= passed
+        return passed
+
     def next_wall_punctuation(self) -> int | None:
+        """When `punctuate` has something to do, by the wall clock; None if nothing is planned."""
         due = self._parts.wall_clock.next_due
+        if self._parts.idle.timers and self._inputs.at_rest():
+            due = min(due, self._parts.idle.next_wall_ms() or NEVER)
         return None if due == NEVER else due
 
     def _settle(self) -> None:
@@ -238,6 +270,8 @@ class Task:
         """Pass on what `emit="latest"` held back, from parents to children."""
         for flush in self._parts.flushes:
             flush()
+        if self._parts.idle.timers:
+            self._parts.idle.notice(self._context.wall_ms)
 
     # --- commit and end
 
@@ -283,10 +317,14 @@ class Task:
     def positions(self) -> dict[TopicPartition, tuple[int, str]]:
         """The offset of each input's first unprocessed record, and the metadata to commit with it (rules X4, F15)."""
         return {
-            item.partition: (item.next_offset, written_metadata(item.partition_time, self._parts.close_times))
+            item.partition: (offset, written_metadata(item.partition_time, self._parts.close_times))
             for item in self._inputs.by_partition.values()
-            if item.next_offset is not None
+            if (offset := self._position(item)) is not None
         }
+
+    def _position(self, item: PartitionInput) -> int | None:
+        """Without progress there is nothing to commit, unless windows were emitted by the wall clock (rule E9)."""
+        return item.resumed_at if item.next_offset is None and self._emitted_by_clock else item.next_offset
 
     def committed(self) -> None:
         """What `positions` said is committed."""

@@ -35,7 +35,9 @@ def windowed_aggregate(
         """A restored store has seen at least its newest row; without this late records would count again (Z7)."""
         nonlocal stream_time
         stream_time = store.newest()
-        if closer is not None:
+        if closer is None:
+            stream_time = max(stream_time, parts.close_times.get(store.name, -1))
+        else:
             closer.restored()
             stream_time = max(stream_time, closer.last_close + grace if closer.last_close >= 0 else -1)
 
@@ -69,6 +71,21 @@ def windowed_aggregate(
             emit((begin, key), entry[2], new, old, timestamp)
         return True
 
+    def pass_time(time: int) -> None:
+        nonlocal stream_time
+        stream_time = max(stream_time, time)
+        if closer is not None:
+            closer.emit(stream_time - grace)
+        else:
+            parts.close_times[store.name] = stream_time
+
+    def next_close() -> int | None:
+        end = None if closer is None else closer.next_end()
+        return None if end is None else end + grace
+
+    parts.clocks[node.name] = pass_time
+    due = None if closer is None else next_close
+    watching = parts.idle_timer(node.idle_after_ms, lambda: stream_time, due, pass_time)
     if lossless(parts.settings):
         store.limits.append(limit)
     parts.starts.append(start)
@@ -120,4 +137,4 @@ def windowed_aggregate(
         if closer is not None:
             closer.close(stream_time - grace)
 
-    return tumbling if advance == size else hopping
+    return watching(tumbling if advance == size else hopping)

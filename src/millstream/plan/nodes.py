@@ -249,6 +249,7 @@ class Aggregate(TableNode):
     windows: Windows | None
     on_close: bool = False  # each window once, when no record can change it any more (rule E7)
     cached: bool = False  # its updates are held back by the node below
+    idle_after_ms: int | None = None  # without records for so long, time goes on by the wall clock; None: by settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

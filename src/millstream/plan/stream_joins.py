@@ -13,12 +13,14 @@ from millstream.plan.tables import JoinKind
 class JoinWindow:
     """Which records of two streams meet: the right one within `[left - before_ms, left + after_ms]`, both included.
 
-    One of the two may be negative, not their sum. Rows that wait for a partner wait `grace_ms` longer. All in ms.
+    One of the two may be negative, not their sum. Rows that wait for a partner wait `grace_ms` longer. Without records
+    for `idle_after_ms` time goes on by the wall clock; None: as the program says. All in ms.
     """
 
     before_ms: int
     after_ms: int
     grace_ms: int
+    idle_after_ms: int | None = None
 
     @property
     def retention_ms(self) -> int:

@@ -24,6 +24,7 @@ class Suppress(TableNode):
     wait_ms: int
     window_close: bool
     bounds: Bounds
+    idle_after_ms: int | None = None
 
     @property
     def store_names(self) -> tuple[str, ...]:

@@ -134,6 +134,11 @@ class Intake:
         for failure in fetched.failures:
             self.bear(failure)
 
+    @property
+    def failing(self) -> bool:
+        """Whether reading failed of late, so that there may be records which nobody has seen."""
+        return self._patience.failing(round(self._clock.monotonic_ms()))
+
     def bear(self, failure: PartitionFailure) -> None:
         """Log a failure that trying again may cure; raise one that it will not, or has not for too long."""
         if not failure.error.retriable:

@@ -28,5 +28,9 @@ class Patience:
     def after_success(self) -> Patience:
         return self if self.since_ms is None else Patience(self.limit_ms)
 
+    def failing(self, now_ms: int) -> bool:
+        """Whether the last attempt failed, as far as one can tell."""
+        return self.since_ms is not None and now_ms - self.last_ms <= PAUSE_MS
+
     def exhausted(self) -> bool:
         return self.since_ms is not None and self.last_ms - self.since_ms > self.limit_ms

@@ -101,7 +101,8 @@ class Tasks:
         task = held.task
         self._in.intake.close(held.restoring)
         held.logged = {changelog: held.restoring[changelog].position for changelog in held.spec.changelogs}
-        task.resume({source: at.metadata for source, at in held.committed.items()})
+        committed = held.committed.items()
+        task.resume({source: at.metadata for source, at in committed}, {source: at.offset for source, at in committed})
         task.start(wall_ms=self._in.clock.wall_ms())
         held.on(Event.RESTORED)
         if held.restored_rows:

@@ -188,7 +188,7 @@ class Loop:
     def _punctuate(self) -> None:
         wall_ms = self._clock.wall_ms()
         for held in self._tasks.running():
-            self._worked |= held.task.punctuate(wall_ms)
+            self._worked |= held.task.punctuate(wall_ms, unreadable=self._intake.failing)
 
     def _emit(self) -> None:
         for held in self._tasks.running():

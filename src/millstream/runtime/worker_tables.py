@@ -48,4 +48,5 @@ def engine_settings(settings: Settings) -> EngineSettings:
         wait_for_inputs_ms=settings.wait_for_inputs_ms,
         retention_rule=settings.retention_rule,
         emit_interval_ms=settings.emit_interval_ms,
+        idle_after_ms=settings.idle_after_ms if settings.idle == "wall-clock" else None,
     )

@@ -44,6 +44,11 @@ class JoinBufferRows:
     def __len__(self) -> int:
         return len(self._records)
 
+    @property
+    def first_time(self) -> int | None:
+        """The timestamp of the first in order."""
+        return self._heap[0][0] if self._heap else None
+
     def add(self, record: Waiting) -> None:
         place = (record.timestamp, self.key.encode(record.key), self._arrivals)
         self._arrivals += 1

@@ -94,6 +94,11 @@ class ParkedRows:
         if self._sides[side].remove(key, timestamp):
             self._dirty[timestamp, side, key] = now
 
+    def next_due(self, waits: tuple[int, int]) -> int | None:
+        """The stream time at which the first rows are due by their side's `waits`; None if there are none."""
+        firsts = [(side, first) for side in (RIGHT, LEFT) if (first := self._sides[side].times.first()) is not None]
+        return min((first + waits[side] + 1 for side, first in firsts), default=None)
+
     def due(self, waits: tuple[int, int], now: int) -> Generator[ParkedRow, None, None]:
         """Rows that have waited longer than their side's `waits` by stream time, in order; they are gone then.
 

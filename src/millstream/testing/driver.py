@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from millstream.app import App
 from millstream.dsl.program import Program
 from millstream.duration import Duration, parse_duration_ms
 from millstream.engine import EngineSettings, GlobalTables, Outbox, Wiring, compile_task, stores_on_disk
@@ -20,6 +21,7 @@ from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, internal
 from millstream.plan.nodes import Sink, Source, StoreType
 from millstream.plan.sinks import RoutedSink
 from millstream.plan.topology import SubTopology, Topology, as_one
+from millstream.runtime.worker_tables import engine_settings
 from millstream.serde import bound, serde_for
 from millstream.size import Size, parse_bytes
 from millstream.state import CacheBudget, KeyValueRows, KeyValueStore, TaskDisk, VersionedRows
@@ -74,7 +76,8 @@ class TestDriver:
         topology = program.topology() if isinstance(program, Program) else program
         self._app_id = app_id
         self._wall_ms = wall_ms
-        self._settings = settings or EngineSettings()
+        own = engine_settings(program.settings) if isinstance(program, App) else EngineSettings()
+        self._settings = settings or own
         sub = as_one(topology)
         self._inputs = tuple(
             internal_topic(app_id, topic) if source.internal else topic
