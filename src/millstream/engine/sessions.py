@@ -63,13 +63,13 @@ class SessionAggregate:
         """Time goes on without records."""
         self._time = max(self._time, time)
         if self._closer is not None:
-            self._closer.emit(self._time - self._gap - self._grace)
+            self._closer.emit(self._time - self._closes_after)
         else:
             self._times[str(self._node.store)] = self._time
 
     def _next_close(self) -> int | None:
         end = None if self._closer is None else self._closer.next_end()
-        return None if end is None else end + self._gap + self._grace + 1
+        return None if end is None else end + self._closes_after + 1
 
     def process(self, key: Any, value: Any, timestamp: int) -> None:
         if key is None:  # W12
