@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from millstream.serde.contract import Serde
 
@@ -13,13 +13,13 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class FunctionSerde:
+class FunctionSerde(Generic[T]):
     """Two functions and the type they are for. `size` is the number of bytes where it is always the same, else 0."""
 
     name: str
     type: Any
-    encode: Callable[[Any], bytes]
-    decode: Callable[[bytes], Any]
+    encode: Callable[[T], bytes]
+    decode: Callable[[bytes], T]
     cacheable: bool = True
     size: int = 0
 

@@ -18,7 +18,9 @@ from millstream.serde.scalars import BOOLEAN, BYTES, FLOAT64, INT64, STRING, UUI
 from millstream.serde.shape import is_message
 
 NONE = type(None)
-SCALARS: dict[Any, FunctionSerde] = {each.type: each for each in (STRING, BYTES, INT64, FLOAT64, BOOLEAN, UUID, VOID)}
+SCALARS: dict[Any, FunctionSerde[Any]] = {
+    each.type: each for each in (STRING, BYTES, INT64, FLOAT64, BOOLEAN, UUID, VOID)
+}
 
 
 def is_serde(given: Any) -> bool:

@@ -74,15 +74,18 @@ class ProtobufSerde(SchemaSerde[M], Generic[M]):
         schema = self.registry.schema(number, form="serialized")
         if schema.kind != self.kind:
             raise ValueError(f"the schema with id {number} is of kind {schema.kind}, not PROTOBUF")
-        parse, wanted, fitting = self._from_bytes, self.record_name, set[Place]()
+        parse, wanted = self._from_bytes, self.record_name
+        usual = b""  # the place that stood there last, and is this message's
+        start = HEAD.size
 
         def decode(data: bytes) -> M:
-            place, start = ((0,), 6) if data[5:6] == b"\x00" else read_place(data)
-            if place not in fitting:
+            nonlocal usual, start
+            if not usual or data[HEAD.size : start] != usual:
+                place, end = read_place(data)
                 name = _message_at(schema.text, place)
                 if name not in (wanted, None):
                     raise ValueError(f"this is a message {name}, not {wanted}")
-                fitting.add(place)
+                usual, start = data[HEAD.size : end], end
             return parse(data[start:])
 
         return decode

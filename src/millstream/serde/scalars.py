@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 import uuid
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from millstream.serde.functions import FunctionSerde
+
+N = TypeVar("N", int, float)
 
 _SHOWN = 20  # bytes of what cannot be read that an error shows
 _OTHER_FORM = "was it written as text, or with another serialiser?"
@@ -62,13 +64,13 @@ def _shown(data: bytes) -> str:
     return f"{len(data)} byte{'' if len(data) == 1 else 's'}: {data[:_SHOWN]!r}{more}"
 
 
-def _number(name: str, python_type: type, layout: str, *, cacheable: bool = True) -> FunctionSerde:
+def _number(name: str, python_type: type[N], layout: str, *, cacheable: bool = True) -> FunctionSerde[N]:
     packer = struct.Struct(layout)
     pack, unpack, size = packer.pack, packer.unpack, packer.size
 
-    def decode(data: bytes) -> Any:
+    def decode(data: bytes) -> N:
         try:
-            return unpack(data)[0]
+            return unpack(data)[0]  # type: ignore[no-any-return]
         except struct.error as error:
             raise ValueError(f"{name} is {size} bytes, got {_shown(data)}; {_OTHER_FORM}") from error
 
