@@ -32,7 +32,9 @@ class App(Program):
     def __init__(self, application_id: str, **settings: Any) -> None:
         self.settings = Settings.of(application_id, **settings)
         self._worker: Worker | None = None
-        super().__init__(emit=self.settings.emit, optimize=self.settings.optimize)
+        super().__init__(
+            emit=self.settings.emit, optimize=self.settings.optimize, require_names=self.settings.require_names
+        )
 
     def configure(self, **changes: Any) -> None:
         """Change settings after the fact, named as they are in `Settings`.
@@ -43,7 +45,7 @@ class App(Program):
         '127.0.0.1:9092'
         """
         self.settings = dataclasses.replace(self.settings, **changes)
-        self.optimize = self.settings.optimize
+        self.optimize, self.require_names = self.settings.optimize, self.settings.require_names
 
     def run(self, stop: threading.Event | None = None) -> None:
         """Process until SIGINT or SIGTERM comes, or `stop` is set; then commit and return.

@@ -71,6 +71,9 @@ class Settings:
         "windows close, rows of joins go on alone, and an empty partition holds no others back.",
     )
     idle_after_ms: int = duration("10s", 'How long no records must have come before idle="wall-clock" begins.')
+    require_names: bool = setting(
+        False, "Refuse a program whose internal topics have generated names: these change when operators are added."
+    )
     state_dir: Path = setting(Path(".millstream"), "Folder for local state and the embedded broker.", parse=Path)
     changelog_extra_retention_ms: int = duration("1d", "Kept in window changelogs beyond the store's own retention.")
 

@@ -22,14 +22,16 @@ class CallSite:
         return f"{self.operator} at {self.file}:{self.line}"
 
 
-def call_site(operator: str) -> CallSite:
-    """The nearest caller outside of this package."""
+def call_site(operator: str | None = None) -> CallSite:
+    """The nearest caller outside of this package; without a name, the operator is the method that it called."""
     frame = sys._getframe(1)
+    called = ""
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        called = frame.f_code.co_name
         frame = frame.f_back
     path = Path(frame.f_code.co_filename)
     try:
         shown = path.relative_to(Path.cwd())
     except ValueError:
         shown = path
-    return CallSite(operator, str(shown), frame.f_lineno)
+    return CallSite(operator or called, str(shown), frame.f_lineno)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import re
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
 import millstream as ms
 from millstream.plan.internal import internal_topics
+from millstream.testing import TestDriver
 from tests.driving import every
 
 
@@ -35,6 +39,40 @@ class Silent:
     """No processor: there is no process(record)."""
 
 
+class Tag(ms.Record):
+    text: str
+
+
+def other_tag() -> Any:
+    class Tag(ms.Record):
+        number: int
+
+    return Tag
+
+
+async def fetch(*_: object) -> int:
+    return 1
+
+
+async def fetched(_: object) -> AsyncIterator[int]:
+    yield 1
+
+
+def twice(key: Any, value: Any) -> Iterator[Any]:
+    yield from (key, value)
+
+
+def number(value: Any) -> int | None:
+    return 1
+
+
+def connection(value: Any) -> socket.socket: ...  # type: ignore[empty-body]
+
+
+class Fetching:
+    async def __call__(self, value: object) -> None: ...
+
+
 class Needy:
     def __init__(self, what: str) -> None: ...
 
@@ -51,7 +89,7 @@ Wrong = Callable[[ms.App, "ms.Stream[str, Report]"], object]
 WRONG: dict[str, tuple[Wrong, str]] = {
     "missing field in group_by": (
         lambda app, s: s.group_by("cdn", "city"),
-        r"group_by at .*: Report has no field 'city'; it has cdn, n",
+        r"group_by at .*: Report has no field 'city'; it has cdn, n, tags$",
     ),
     "missing field in an aggregate": (
         lambda app, s: s.group_by("cdn").aggregate(total=ms.sum("bytes")),
@@ -109,8 +147,14 @@ WRONG: dict[str, tuple[Wrong, str]] = {
     ),
     "no topic": (lambda app, s: app.stream(), r"stream at .*: give one or more names of topics"),
     "empty topic": (lambda app, s: s.to(""), r"to at .*: expected a topic's name.* got ''"),
-    "a value that is no type": (lambda app, s: app.stream("x", value=5), r"value= at .*: 5 is no type"),
-    "a key that is no type": (lambda app, s: app.stream("x", key=5), r"key= at .*: 5 is no type"),
+    "a value that is no type": (
+        lambda app, s: app.stream("x", value=5),
+        r"stream at .*: 5 is no type of values that can be read and written",
+    ),
+    "a key that is no type": (
+        lambda app, s: app.stream("x", key=5),
+        r"stream at .*: 5 is no type of keys that can be read and written",
+    ),
     "the same topic with other types": (
         lambda app, s: app.stream("reports", value=str),
         r"stream at .*: stream at .* reads the same topic with other types; use the same",
@@ -187,7 +231,7 @@ WRONG: dict[str, tuple[Wrong, str]] = {
     ),
     "a repartition's bad name": (
         lambda app, s: s.group_by("cdn", name="a b").count(),
-        r"count at .*: 'a b-repartition' cannot name a topic; use up to 200",
+        r"group_by at .*: 'a b' cannot name an operator; use up to 249",
     ),
     "no partitions": (lambda app, s: s.repartition(name="r", partitions=0), r"repartition at .*: partitions must be 1"),
     "two repartitions of one name": (
@@ -289,6 +333,203 @@ WRONG: dict[str, tuple[Wrong, str]] = {
         lambda app, s: (app.stream("reports", "x", value=Report), app.topology()),
         r"stream at .*: topic 'reports' is already read by stream at ",
     ),
+    "a field that is nearly there": (
+        lambda app, s: s.group_by("cnd"),
+        r"group_by at .*: Report has no field 'cnd'; it has cdn, n, tags; did you mean 'cdn'\?",
+    ),
+    "an aggregate of a field that is nearly there": (
+        lambda app, s: s.group_by("cdn").aggregate(tag=ms.collect_list("tag")),
+        r"aggregate at .*: Report has no field 'tag'; it has cdn, n, tags; did you mean 'tags'\?",
+    ),
+    "a column that the result nearly has": (
+        lambda app, s: s.group_by_key().aggregate(Summary, n=ms.count(), totals=ms.sum("n")),
+        r"aggregate at .*: Summary has no field 'totals'; it has n, total; did you mean 'total'\?",
+    ),
+    "an async mapper": (
+        lambda app, s: s.map_values(fetch),
+        r"map_values at .*: fetch is async, and nobody would await it; use map_values_async, or an asynchronous proc",
+    ),
+    "an async predicate of a table": (
+        lambda app, s: app.table("t").filter(fetch),
+        r"filter at .*: fetch is async, and nobody would await it",
+    ),
+    "an async joiner": (
+        lambda app, s: s.join(app.table("t", value=Report), fetch),
+        r"join at .*: fetch is async",
+    ),
+    "an async object": (lambda app, s: s.peek(Fetching()), r"peek at .*is async, and nobody would await it"),
+    "a partial of an async function": (
+        lambda app, s: s.select_key(partial(fetch, 1)),
+        r"select_key at .*is async, and nobody would await it",
+    ),
+    "an async generator in flat_map_values": (
+        lambda app, s: s.flat_map_values(fetched),  # type: ignore[arg-type]
+        r"flat_map_values at .*: fetched is async, and nobody would await it",
+    ),
+    "a generator in map": (
+        lambda app, s: s.map(twice),  # type: ignore[arg-type]
+        r"map at .*: twice is a generator function, and the generator itself would be the result; use flat_map",
+    ),
+    "a generator in map_values": (
+        lambda app, s: s.map_values(twice),
+        r"map_values at .*: twice is a generator function, .* or return one",
+    ),
+    "a generator as a predicate": (lambda app, s: s.filter(twice), r"filter at .*: twice is a generator function"),
+    "a generator as an aggregator": (
+        lambda app, s: s.group_by_key().aggregate(initializer=int, aggregator=twice),  # type: ignore[arg-type, misc]
+        r"aggregate at .*: twice is a generator function",
+    ),
+    "a stream's bad name": (
+        lambda app, s: app.stream("x", name="a b"),
+        r"stream at .*: 'a b' cannot name an operator; use up to 249",
+    ),
+    "a join's bad name": (
+        lambda app, s: s.join(app.table("t"), lambda a, b: a, name="a/b"),
+        r"join at .*: 'a/b' cannot name an operator",
+    ),
+    "an empty name": (lambda app, s: s.filter(lambda v: v, name=""), r"filter at .*: '' cannot name an operator"),
+    "a processor's empty name": (
+        lambda app, s: s.process(lambda: Needy("x"), name=""),
+        r"process at .*: '' cannot name an operator",
+    ),
+    "a name of dots": (lambda app, s: s.to("x", name=".."), r"to at .*: '\.\.' cannot name an operator"),
+    "a suppression's bad name": (
+        lambda app, s: app.table("t").suppress(ms.until_time_limit(5), name="ä"),
+        r"suppress at .*: 'ä-store' cannot name a store",
+    ),
+    "a topic's bad name": (lambda app, s: app.stream("a b"), r"stream at .*: 'a b' cannot name a topic; Kafka takes"),
+    "a table's topic's bad name": (lambda app, s: app.table("a b"), r"table at .*: 'a b' cannot name a topic"),
+    "a global table's bad topic": (
+        lambda app, s: app.global_table("a#"),
+        r"global_table at .*: 'a#' cannot name a topic",
+    ),
+    "a sink's bad topic": (
+        lambda app, s: s.to("x" * 250),
+        r"to at .*: 'x+' cannot name a topic; Kafka takes up to 249",
+    ),
+    "tables with other keys": (
+        lambda app, s: app.table("t").join(app.table("u", key=int), lambda a, b: a),  # type: ignore[call-overload]
+        r"join at .*: the left table's keys are string and the right one's int64; a join of tables is on equal keys",
+    ),
+    "tables with other keys of one name": (
+        lambda app, s: app.table("t", key=Tag).join(app.table("u", key=other_tag()), lambda a, b: a),
+        r"join at .*: the left table's keys are json\(Tag\) and the right one's json\(Tag\)",
+    ),
+    "streams with other keys": (
+        lambda app, s: s.join(app.stream("x", key=int), lambda a, b: a, window=ms.join_window(5)),  # type: ignore[misc, arg-type]
+        r"join at .*: the left stream's keys are string and the right one's int64; use select_key",
+    ),
+    "groups with other keys": (
+        lambda app, s: s.group_by_key().cogroup(nothing).cogroup(app.stream("x", key=int).group_by_key(), nothing),
+        r"cogroup at .*: the first group's keys are string and this one's int64; group both by the same type",
+    ),
+    "a foreign key of another type": (
+        lambda app, s: app.table("t", value=Report).join(app.table("u"), lambda a, b: a, foreign_key=number),
+        r"join at .*: number gives int, but the keys of the table looked up are str \(string\); let it give a key",
+    ),
+    "a global look-up by another type": (
+        lambda app, s: s.left_join(app.global_table("g"), lambda a, b: a, key=number),
+        r"left_join at .*: number gives int, but the keys of the table looked up are str",
+    ),
+    "table joins of two apps": (
+        lambda app, s: app.table("t").outer_join(every().table("u"), lambda a, b: a),
+        r"outer_join at .*: the tables belong to different apps",
+    ),
+    "foreign keys of two apps": (
+        lambda app, s: app.table("t").join(every().table("u"), lambda a, b: a, foreign_key=lambda v: v),
+        r"join at .*: the tables belong to different apps",
+    ),
+    "stream joins of two apps": (
+        lambda app, s: s.outer_join(every().stream("x"), nothing, window=ms.join_window(5)),
+        r"outer_join at .*: the streams belong to different apps",
+    ),
+    "cogroups of two apps": (
+        lambda app, s: s.group_by_key().cogroup(nothing).cogroup(every().stream("x").group_by_key(), nothing),
+        r"cogroup at .*: the streams belong to different apps",
+    ),
+    "a stream join without a window": (
+        lambda app, s: s.join(app.stream("x"), nothing),  # type: ignore[call-overload]
+        r"join at .*: streams are joined in a window; give window=",
+    ),
+    "suppression of a plain table": (
+        lambda app, s: s.group_by_key().count().suppress(ms.until_window_closes()),
+        r"suppress at .*: until_window_closes\(\) is for tables that come from a windowed aggregation",
+    ),
+    "suppression of a versioned table": (
+        lambda app, s: app.table("t", history="1h").suppress(ms.until_time_limit(5)),
+        r"suppress at .*: a versioned table cannot be suppressed",
+    ),
+    "suppression by a number": (lambda app, s: app.table("t").suppress(5), r"suppress at .*: give ms.until_window_cl"),  # type: ignore[arg-type]
+    "a negative limit": (lambda app, s: ms.until_time_limit(-1), r"until_time_limit at .*: the limit must not be neg"),
+    "a negative bound": (
+        lambda app, s: ms.until_window_closes(max_records=-1),
+        r"until_window_closes at .*: max_records must not be negative",
+    ),
+    "sessions without a merger": (
+        lambda app, s: (
+            s.group_by_key().windowed_by(ms.session(5)).aggregate(initializer=int, aggregator=lambda v, n: n + 1)
+        ),
+        r"aggregate at .*: sessions merge; give merger=",
+    ),
+    "a merger without sessions": (
+        lambda app, s: s.group_by_key().aggregate(
+            initializer=int, aggregator=lambda v, n: n + 1, merger=lambda a, b: a + b
+        ),
+        r"aggregate at .*: merger= is for sessions; nothing else merges. Leave it out, or call windowed_by",
+    ),
+    "a merger of other windows": (
+        lambda app, s: (
+            s.group_by_key()
+            .windowed_by(ms.tumbling(5))
+            .aggregate(initializer=int, aggregator=lambda v, n: n + 1, merger=lambda a, b: a + b)
+        ),
+        r"aggregate at .*: merger= is for sessions; nothing else merges",
+    ),
+    "a negative gap": (lambda app, s: ms.session(-1), r"session at .*: the gap must not be negative"),
+    "a negative difference": (lambda app, s: ms.sliding(-1), r"sliding at .*: the difference must not be negative"),
+    "a negative start": (lambda app, s: ms.unlimited(start=-1), r"unlimited at .*: the start must not be negative"),
+    "a negative advance": (lambda app, s: ms.hopping(5, advance=-1), r"hopping at .*: advance must be more than 0"),
+    "a negative size": (lambda app, s: ms.tumbling(-5), r"tumbling at .*: the window's size must be more than 0"),
+    "sessions with negative grace": (lambda app, s: ms.session(5, grace=-1), r"session at .*: grace must not be neg"),
+    "a join window that ends first": (
+        lambda app, s: ms.join_window(before=5, after=-6),
+        r"join_window at .*: the window ends before it begins; before \+ after must be 0 or more",
+    ),
+    "a join window of no size given": (lambda app, s: ms.join_window(), r"join_window at .*: give either the largest"),
+    "a join window with negative grace": (
+        lambda app, s: ms.join_window(5, grace=-1),
+        r"join_window at .*: grace must not be negative",
+    ),
+    "closing without windows": (
+        lambda app, s: s.group_by_key().emit_on_close(),
+        r"emit_strategy at .*: windows are emitted so; call windowed_by",
+    ),
+    "a topic written into itself": (
+        lambda app, s: (s.map_values(lambda v: v).to("reports"), app.topology()),
+        r"to at .*: every record of topic 'reports' is written to 'reports' again and comes back to stream at ",
+    ),
+    "a topic written into itself by way of a merge": (
+        lambda app, s: (s.merge(app.stream("x", value=Report)).select_key(str).to("x"), app.topology()),
+        r"to at .*: every record of topic 'x' is written to 'x' again and comes back to stream at ",
+    ),
+    "a result that cannot be written": (
+        lambda app, s: s.map_values(connection).to("x"),
+        r"map_values at .*: <class 'socket\.socket'> is no type of values that can be read and written.*; give another",
+    ),
+    "a key that cannot be written": (
+        lambda app, s: s.select_key(connection),
+        r"select_key at .*: <class 'socket\.socket'> is no type of keys that can be read and written",
+    ),
+    "a sink's type that cannot be written": (
+        lambda app, s: s.to("x", value=socket.socket),
+        r"to at .*: <class 'socket\.socket'> is no type of values that can be read and written",
+    ),
+    "cogrouped streams with new keys": (
+        lambda app, s: (
+            s.group_by("cdn").cogroup(nothing).cogroup(s.group_by("cdn"), nothing).aggregate(lambda: 0, value=int)
+        ),
+        r"aggregate at .*: 2 of the cogrouped streams have new keys and need a repartition topic each",
+    ),
 }
 
 
@@ -300,16 +541,16 @@ def test_refused_where_it_is_written(name: str) -> None:
     with pytest.raises(ms.TopologyError, match=message) as caught:
         build(app, stream)
     assert caught.value.exit_status == 2
-    lines, first = inspect.getsourcelines(build)
-    places = [
-        int(text.split(":")[1])
-        for text in str(caught.value).replace(";", " ").split()
-        if "test_refused.py:" in text
-        for text in [text.rstrip(":,")]
-    ]
-    assert places, caught.value
     stream_line = stream.handle.builder.node(stream.handle.node).site.line
-    assert all(first <= line < first + len(lines) or line == stream_line for line in places), caught.value
+    points_into(str(caught.value), build, stream_line)
+
+
+def points_into(said: str, build: Wrong, *more: int) -> None:
+    """Each place that a message names is a line of the user's function, or one of `more`; there is one at least."""
+    lines, first = inspect.getsourcelines(build)
+    places = [int(line) for line in re.findall(r"test_refused\.py:(\d+)", said)]
+    assert places, said
+    assert all(first <= line < first + len(lines) or line in more for line in places), said
 
 
 def test_an_empty_program() -> None:
@@ -336,3 +577,47 @@ def test_joined_topics_with_different_counts() -> None:  # O8, Z6
     app.stream("s").join(app.table("t"), lambda v, row: v).to("out")
     said = refused_counts(app, s=2, t=3)
     assert "the topics joined must have the same number of partitions, but s has 2, t has 3; repartition one" in said
+
+
+def test_joined_tables_with_different_counts() -> None:  # O8, Z6
+    app = every()
+    app.table("t").join(app.table("u"), lambda a, b: a).to_stream().to("out")
+    assert "join at" in refused_counts(app, t=4, u=3)
+
+
+def test_a_repartition_topic_of_another_width() -> None:  # O8
+    app = every()
+    app.stream("s").repartition(name="wide", partitions=5).join(app.table("t"), lambda v, row: v).to("out")
+    said = refused_counts(app, s=2, t=3)
+    assert "t has 3, wide-repartition has 5; repartition one side, or create the topics alike" in said
+
+
+def test_a_stream_that_is_never_consumed_is_fine() -> None:
+    app = every()
+    app.stream("s")
+    assert len(app.topology().nodes) == 1
+
+
+def test_a_topic_that_is_written_and_read_with_a_filter_between_is_fine() -> None:  # D2
+    app = every()
+    app.stream("s", value=int).filter(lambda v: v < 3).map_values(lambda v: v + 1, value=int).to("s")
+    assert len(app.topology().nodes) == 4
+
+
+def test_a_store_that_the_processor_was_not_given() -> None:
+    """Known when the processor asks: at the start."""
+
+    class Asking:
+        def init(self, context: ms.ProcessorContext) -> None:
+            context.get_state_store("counts")
+
+        def process(self, record: ms.Message) -> None: ...
+
+    app = every()
+    stream = app.stream("s", value=str)
+    stream.group_by_key().count(store="counts")
+    stream.process(Asking)
+    with pytest.raises(
+        ms.MillstreamError, match=r"process at .*test_refused.py:\d+.*the store 'counts' is not connected"
+    ):
+        TestDriver(app)

@@ -10,7 +10,7 @@ import msgspec
 
 from millstream.dsl.aggregates import DeclaredAggregate
 from millstream.dsl.builder import Builder
-from millstream.dsl.fields import declared_fields, reads_by_item, require_fields, required_fields
+from millstream.dsl.fields import declared_fields, reads_by_item, require_fields, required_fields, unknown_field
 from millstream.dsl.grouping import GroupName
 from millstream.dsl.handle import Handle, given_serde, value_serde
 from millstream.dsl.windowed import Windowing
@@ -90,10 +90,10 @@ def aggregated(
         handle = handle.repartitioned(group.given or how.store, site, generated=store, again=group.used)
         group.used = group.given is not None
     keys: Serde[Any] = handle.key
+    refuse_unfit(windowing, kept, how, site)
     if windowing is None:
         builder.add_store(how.spec(store, handle.key, kept.stored), site)
     else:
-        refuse_in_windows(windowing, kept, how, site)
         builder.add_store(windowing.store(store, handle.key, kept.stored), site)
         keys = windowing.keys(handle.key)
         builder.taken[node] = (handle.key, handle.value)
@@ -112,15 +112,19 @@ def aggregated(
     return handle.after(added, key=keys, value=kept.results, store=store)
 
 
-def refuse_in_windows(windowing: Windowing, kept: Kept, how: Materialized, site: CallSite) -> None:
-    if how.history is not None:
+def refuse_unfit(windowing: Windowing | None, kept: Kept, how: Materialized, site: CallSite) -> None:
+    """What an aggregation in these windows, or in none, does not take, or lacks."""
+    if windowing is not None and how.history is not None:
         raise TopologyError(f"{site}: history= is for tables without windows; give retention= to windowed_by")
-    sessions, folded_here = isinstance(windowing.windows, SessionWindows), isinstance(kept.aggregation, Folded)
+    sessions = windowing is not None and isinstance(windowing.windows, SessionWindows)
+    folded_here = isinstance(kept.aggregation, Folded)
     merger = kept.aggregation.merger if isinstance(kept.aggregation, Folded) else None
     if sessions and folded_here and merger is None:
         raise TopologyError(f"{site}: sessions merge; give merger=, a function of (key, aggregate, next aggregate)")
     if merger is not None and not sessions:
-        raise TopologyError(f"{site}: merger= is for sessions; other windows don't merge")
+        raise TopologyError(
+            f"{site}: merger= is for sessions; nothing else merges. Leave it out, or call windowed_by(ms.session(...))"
+        )
 
 
 def declared(
@@ -139,7 +143,7 @@ def declared(
         raise TopologyError(f"{site}: the result must be a record type (ms.Record or a dataclass), got {result!r}")
     for name in columns:
         if name not in known:
-            raise TopologyError(f"{site}: {result.__name__} has no field {name!r}; it has {', '.join(known)}")
+            raise unknown_field(result, name, known, site)
     missing = [name for name in required_fields(result) if name not in columns]
     if missing:
         raise TopologyError(

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from millstream.errors import TopologyError
-from millstream.plan.internal import is_topic_name
+from millstream.plan.internal import is_name, is_topic_name
+from millstream.plan.naming import refuse_unnamed
 from millstream.plan.nodes import Emit, GlobalTable, KeyPresent, Node, RepartitionTopic, Sink, Source, StoreSpec
 from millstream.plan.rewrites import rewritten
 from millstream.plan.rewrites.draft import Draft
@@ -28,6 +29,7 @@ class Builder:
         self.taken: dict[str, tuple[Serde[Any], Serde[Any]]] = {}  # what aggregations in windows take, by node
         self.serdes: dict[str, tuple[Serde[Any], Serde[Any]]] = {}  # of what nodes pass on
         self._index = 0
+        self._generated: set[str] = set()
         self._nodes: dict[str, Node] = {}
         self._stores: dict[str, StoreSpec] = {}
         self._global_tables: dict[str, GlobalTable] = {}
@@ -37,7 +39,10 @@ class Builder:
         """The next generated name; one that the user gave still burns its index."""
         generated = f"{prefix}-{self._index:010d}"
         self._index += 1
-        return given or generated
+        if given is not None:
+            return given
+        self._generated.add(generated)
+        return generated
 
     def emission(self, given: Emit | None, site: CallSite) -> Emit:
         """What was given, or else the program's default."""
@@ -46,6 +51,11 @@ class Builder:
         return given or self.emit
 
     def add(self, node: Node) -> str:
+        if not is_name(node.name):
+            raise TopologyError(
+                f"{node.site}: {node.name!r} cannot name an operator; use up to 249 ASCII letters, digits, '.', '_' "
+                "and '-'"
+            )
         if node.name in self._nodes:
             raise TopologyError(
                 f"{node.site}: the name {node.name!r} is already used by {self._nodes[node.name].site}; "
@@ -101,6 +111,9 @@ class Builder:
 
     def has_global_table(self, store: str) -> bool:
         return store in self._global_tables
+
+    def global_table(self, store: str) -> StoreSpec:
+        return self._global_tables[store].store
 
     def add_global_table(self, table: GlobalTable) -> None:
         if table.store.name in self._global_tables or table.store.name in self._stores:
@@ -190,10 +203,12 @@ class Builder:
             raise TopologyError(f"{site}: there is already an internal topic named {topic.name!r}; give another name=")
         self._repartition_topics[topic.name] = topic
 
-    def topology(self, rewrites: Iterable[str] = ()) -> Topology:
+    def topology(self, rewrites: Iterable[str] = (), *, require_names: bool = False) -> Topology:
         """Validate and freeze what has been added so far, after the rewrites of these names."""
         if not self._nodes:
             raise TopologyError("the program has no stream or table; begin with app.stream(topic) or app.table(topic)")
         nodes, stores = tuple(self._nodes.values()), tuple(self._stores.values())
         draft = rewritten(Draft(nodes, stores, self._repartition_topics, self.serdes), rewrites)
+        if require_names:
+            refuse_unnamed(draft, self._generated)
         return build_topology(draft.nodes, draft.stores, tuple(self._global_tables.values()), draft.repartition_topics)

@@ -53,7 +53,7 @@ def mapped_values_async(
     handle: Handle, mapper: Callable[..., Awaitable[Any]], calls: Calls, value: Any, name: str | None
 ) -> Handle:
     site = call_site("map_values_async")
-    fn = user_function(mapper, site)
+    fn = user_function(mapper, site, manner="async")
     node = handle.builder.name("KSTREAM-MAPVALUES-ASYNC", name)
     added = MapValuesAsync(name=node, parents=(handle.node,), site=site, mapper=fn, calls=calls)
     return handle.after(added, value=value_serde(value, mapper))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from millstream.dsl.aggregation import Kept, Materialized, folded, refuse_in_windows
+from millstream.dsl.aggregation import Kept, Materialized, folded, refuse_unfit
 from millstream.dsl.handle import Handle, same_serde
 from millstream.dsl.windowed import Windowing
 from millstream.errors import TopologyError
@@ -113,10 +113,10 @@ def _add_store(
     """Declare the store; the serde of the table's keys."""
     (store, how), (key, first) = named, kept
     builder = of.groups[0].handle.builder
+    refuse_unfit(of.windowing, first, how, site)
     if of.windowing is None:
         builder.add_store(how.spec(store, key, first.stored), site)
         return key
-    refuse_in_windows(of.windowing, first, how, site)
     builder.add_store(of.windowing.store(store, key, first.stored), site)
     return of.windowing.keys(key)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import inspect
 import operator
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -79,8 +80,16 @@ def require_fields(of: Any, names: tuple[str, ...], site: CallSite) -> dict[str,
         return dict.fromkeys(names, Any)
     for name in names:
         if name not in known:
-            raise TopologyError(f"{site}: {of.__name__} has no field {name!r}; it has {', '.join(known)}")
+            raise unknown_field(of, name, known, site)
     return {name: known[name] for name in names}
+
+
+def unknown_field(of: Any, name: str, known: Iterable[str], site: CallSite) -> TopologyError:
+    """The error to raise for a field that a type lacks."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return TopologyError(f"{site}: {of.__name__} has no field {name!r}; it has {', '.join(names)}{hint}")
 
 
 def reads_by_item(of: Any) -> bool:

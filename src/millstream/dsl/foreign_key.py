@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from millstream.dsl.aggregation import Materialized
-from millstream.dsl.handle import Handle, value_serde
+from millstream.dsl.handle import Handle, check_lookup, value_serde
 from millstream.dsl.rows import looked_up, send_old
 from millstream.errors import TopologyError
 from millstream.plan.foreign_key import Answer, AnswerAll, AnswerSink, Register, Resolve, Subscribe
@@ -36,6 +36,7 @@ def foreign_key_joined(
     send_old(left, needed=True)
     send_old(right, needed=True)
     fn = user_function(foreign_key, site)
+    check_lookup(foreign_key, right.key, site)
     responses, topics = _subscribed(left, right, fn, (keeps_left, how.name), site)
     builder = left.builder
     resolver = builder.name(

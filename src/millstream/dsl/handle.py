@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import types
+import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from millstream.dsl.builder import Builder
 from millstream.errors import TopologyError
 from millstream.plan.function import UNKNOWN, declared_result
+from millstream.plan.internal import is_name
 from millstream.plan.nodes import Node, RepartitionTopic
 from millstream.plan.site import CallSite, call_site
 from millstream.serde import STRING, JsonSerde, Serde, serde_for
@@ -79,10 +83,37 @@ def given_serde(given: Any, *, key: bool = False) -> Serde[Any]:
     try:
         return serde_for(given, key=key)
     except TypeError as error:
-        site = call_site("key=" if key else "value=")
-        raise TopologyError(f"{site}: {given!r} is no type that can be read and written: {error}") from error
+        of = "keys" if key else "values"
+        raise TopologyError(
+            f"{call_site()}: {given!r} is no type of {of} that can be read and written: {error}; give another type, or "
+            "a serde"
+        ) from error
     except ImportError as error:  # a type of an optional library, which is not installed whole
         raise TopologyError(f"{call_site('key=' if key else 'value=')}: {error}") from error
+
+
+def check_lookup(fn: Any, key: Serde[Any], site: CallSite) -> None:
+    """A function that says which row it looks up has to name it by the rows' own kind of key."""
+    declared = declared_result(fn)
+    if typing.get_origin(declared) in (typing.Union, types.UnionType):
+        (declared, *others) = [each for each in typing.get_args(declared) if each is not type(None)] or [UNKNOWN]
+        declared = UNKNOWN if others else declared
+    if not isinstance(declared, type) or not isinstance(key.type, type):
+        return
+    if not issubclass(declared, key.type) and not issubclass(key.type, declared):
+        raise TopologyError(
+            f"{site}: {fn.__name__} gives {declared.__name__}, but the keys of the table looked up are "
+            f"{key.type.__name__} ({key.name}); let it give a key of theirs, or declare the table's key type"
+        )
+
+
+def check_topics(topics: Sequence[str], site: CallSite) -> None:
+    """Names that Kafka takes."""
+    for topic in topics:
+        if not is_name(topic):
+            raise TopologyError(
+                f"{site}: {topic!r} cannot name a topic; Kafka takes up to 249 ASCII letters, digits, '.', '_' and '-'"
+            )
 
 
 def same_serde(first: Serde[Any], second: Serde[Any]) -> bool:

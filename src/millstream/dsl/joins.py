@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from millstream.dsl.handle import Handle, same_serde, value_serde
+from millstream.dsl.handle import Handle, check_lookup, same_serde, value_serde
 from millstream.dsl.rows import history_of, looked_up
 from millstream.duration import Duration, parse_duration_ms
 from millstream.errors import TopologyError
@@ -83,6 +83,7 @@ def global_joined(
     key, joiner = functions
     if not handle.builder.has_global_table(store):
         raise TopologyError(f"{site}: the stream and the global table belong to different apps")
+    check_lookup(key, handle.builder.global_table(store).key, site)
     node = handle.builder.name("KSTREAM-LEFTJOIN", name)
     added = GlobalJoin(
         name=node,

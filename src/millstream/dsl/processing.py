@@ -32,7 +32,7 @@ def processed(
     names = connected(handle.builder, supplier, stores, site)
     check_calls(supplier, names, calls, site)
     kind = "PROCESSVALUES" if fixed_key else "PROCESSOR"
-    node = name or handle.builder.name(f"KSTREAM-{kind}")  # a name burns no index here
+    node = handle.builder.name(f"KSTREAM-{kind}") if name is None else name  # a name burns no index here
     key, value = serdes
     return handle.after(
         Process(
@@ -73,7 +73,7 @@ def check_supplier(supplier: Any, site: CallSite, method: str) -> None:
     if inspect.iscoroutinefunction(supplier):
         raise TopologyError(f"{site}: {supplier.__qualname__} is async and has to yield what is passed on")
     generates = inspect.isgeneratorfunction(supplier) or inspect.isasyncgenfunction(supplier)
-    user_function(supplier, site, values=int(generates), key=False)
+    user_function(supplier, site, values=int(generates), key=False, manner="any")
     if isinstance(supplier, type) and not callable(getattr(supplier, method, None)):
         takes = "record" if method == "process" else "key, value"
         raise TopologyError(f"{site}: {supplier.__name__} has no {method}({takes}) method")

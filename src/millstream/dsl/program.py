@@ -9,7 +9,7 @@ from millstream.dsl.aggregation import Materialized
 from millstream.dsl.builder import Builder
 from millstream.dsl.by_hand import ByHand
 from millstream.dsl.extractor import extractor_of
-from millstream.dsl.handle import ANY_JSON, Handle, given_serde, same_serde
+from millstream.dsl.handle import ANY_JSON, Handle, check_topics, given_serde, same_serde
 from millstream.dsl.stream import GlobalTable as GlobalTableHandle
 from millstream.dsl.stream import Stream, Table
 from millstream.duration import Duration
@@ -30,14 +30,16 @@ class Program(ByHand):
     """Collects a topology: Kafka Streams' `StreamsBuilder`. `emit` is the default for tables and aggregations.
 
     `"every"` passes on each update, `"latest"` the last update of each key in a round of processing. `optimize` is
-    "none", "all", or names of optimisations as in Kafka Streams' `topology.optimization`.
+    "none", "all", or names of optimisations as in Kafka Streams' `topology.optimization`. With `require_names` a
+    program is refused whose internal topics have generated names.
     """
 
-    def __init__(self, *, emit: Emit = "latest", optimize: Optimize = "none") -> None:
+    def __init__(self, *, emit: Emit = "latest", optimize: Optimize = "none", require_names: bool = False) -> None:
         if emit not in ("every", "latest"):
             raise TopologyError(f'emit must be "every" or "latest", got {emit!r}')
         rewrites_named(optimize)  # refused here, where it was given
         self.optimize = optimize
+        self.require_names = require_names
         self._builder = Builder(emit)
         self._times: dict[str, Callable[..., int] | None] = {}  # of each source of a stream, as it was given
 
@@ -83,6 +85,7 @@ class Program(ByHand):
         site = call_site("stream")
         if not topics or not all(isinstance(topic, str) and topic for topic in topics):
             raise TopologyError(f"{site}: give one or more names of topics, got {topics!r}")
+        check_topics(topics, site)
         node = self._builder.name("KSTREAM-SOURCE", name)
         source = Source(
             name=node,
@@ -143,6 +146,7 @@ class Program(ByHand):
         known for as long what a key's value was before (rules K15, K16).
         """
         site = call_site("table")
+        check_topics((topic,), site)
         how = Materialized(store, None, emit, history)
         reserved = store or self._builder.name(f"{topic}-STATE-STORE")
         source = Source(
@@ -184,6 +188,7 @@ class Program(ByHand):
     ) -> GlobalTableHandle[Any, Any]:
         """A topic as a table that every worker holds whole, all partitions, complete before anything is processed."""
         site = call_site("global_table")
+        check_topics((topic,), site)
         name = store or self._builder.name(f"{topic}-STATE-STORE")
         source = self._builder.name("KSTREAM-SOURCE")
         node = self._builder.name("KTABLE-SOURCE")
@@ -195,7 +200,7 @@ class Program(ByHand):
 
     def topology(self) -> Topology:
         """Validate the program, optimise it as `optimize` says, and freeze it."""
-        return self._builder.topology(rewrites_named(self.optimize))
+        return self._builder.topology(rewrites_named(self.optimize), require_names=self.require_names)
 
     def _shared(self, source: Source, time: Callable[..., int] | None) -> Handle:
         """A topic that is read as a stream in several places is one source, if it is read alike."""

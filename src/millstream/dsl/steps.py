@@ -7,7 +7,7 @@ from dataclasses import replace
 from os import PathLike, fspath
 from typing import Any
 
-from millstream.dsl.handle import Handle, given_serde, key_serde, same_serde, value_serde
+from millstream.dsl.handle import Handle, check_topics, given_serde, key_serde, same_serde, value_serde
 from millstream.errors import TopologyError
 from millstream.plan.function import positional_parameters, user_function
 from millstream.plan.nodes import (
@@ -43,7 +43,7 @@ def mapped_values(handle: Handle, mapper: Callable[..., Any], value: Any, name: 
 
 def flat_mapped_values(handle: Handle, mapper: Callable[..., Any], value: Any, name: str | None) -> Handle:
     site = call_site("flat_map_values")
-    fn = user_function(mapper, site)
+    fn = user_function(mapper, site, manner="generator")
     node = handle.builder.name("KSTREAM-FLATMAPVALUES", name)
     added = FlatMapValues(name=node, parents=(handle.node,), site=site, mapper=fn)
     return handle.after(added, value=value_serde(value, None))
@@ -58,7 +58,7 @@ def mapped(handle: Handle, mapper: Callable[..., Any], serdes: tuple[Any, Any], 
 
 def flat_mapped(handle: Handle, mapper: Callable[..., Any], serdes: tuple[Any, Any], name: str | None) -> Handle:
     site = call_site("flat_map")
-    fn = user_function(mapper, site)
+    fn = user_function(mapper, site, manner="generator")
     node = handle.builder.name("KSTREAM-FLATMAP", name)
     return _rekeyed(handle, FlatMap(name=node, parents=(handle.node,), site=site, mapper=fn), serdes)
 
@@ -128,6 +128,8 @@ def add_sink(
     (key, value), (name, parents, site) = serdes, place
     if not callable(topic) and (not isinstance(topic, str) or not topic):
         raise TopologyError(f"{site}: expected a topic's name, or a function that tells it, got {topic!r}")
+    if isinstance(topic, str):
+        check_topics((topic,), site)
     check_partitioner(partitioner, site)
     common: dict[str, Any] = {
         "name": name,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from millstream.dsl.aggregation import Materialized
-from millstream.dsl.handle import Handle, key_serde, value_serde
+from millstream.dsl.handle import Handle, key_serde, same_serde, value_serde
 from millstream.dsl.processing import Stores, check_supplier, connected
 from millstream.dsl.rows import looked_up, send_old
 from millstream.errors import TopologyError
@@ -163,7 +163,7 @@ def joined(
     builder = left.builder
     if builder is not right.builder:
         raise TopologyError(f"{site}: the tables belong to different apps")
-    if left.key.name != right.key.name:
+    if not same_serde(left.key, right.key):
         raise TopologyError(
             f"{site}: the left table's keys are {left.key.name} and the right one's {right.key.name}; "
             "a join of tables is on equal keys, so declare the same type on both sides"

@@ -6,13 +6,15 @@ import inspect
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal, TypeAlias
 
 from millstream.errors import TopologyError
 from millstream.plan.site import CallSite
 
 UNKNOWN: Any = object()
 MANY = 255
+Manner: TypeAlias = Literal["plain", "generator", "async", "any"]
 _ARGUMENTS = {0: "none", 1: "the value", 2: "two values", 3: "three values"}
 
 
@@ -46,17 +48,41 @@ def positional_parameters(fn: Callable[..., Any]) -> tuple[int, int] | None:
     return sum(p.default is p.empty for p in by_position), most
 
 
-def user_function(fn: Any, site: CallSite, *, values: int = 1, key: bool = True) -> UserFunction:
-    """Check that fn takes `values` arguments, or, if it may see the key, one more in front."""
+def user_function(
+    fn: Any, site: CallSite, *, values: int = 1, key: bool = True, manner: Manner = "plain"
+) -> UserFunction:
+    """Check that fn takes `values` arguments, or, if it may see the key, one more in front.
+
+    `manner`: whether what a call gives is the result, may be an iterator over results, or is awaited; "any": the caller
+    sees to it.
+    """
     if not callable(fn):
         raise TopologyError(f"{site}: expected a function, got {fn!r}")
     label = getattr(fn, "__qualname__", None) or repr(fn)
+    _refuse_manner(fn, label, manner, site)
     least, most = positional_parameters(fn) or (values, values)
     with_key = key and least == values + 1
     if not with_key and not least <= values <= most:
         takes = _ARGUMENTS[values] + (" or with the key in front" if key else "")
         raise TopologyError(f"{site}: {label} takes {_count(least, most)} arguments, but it is called with {takes}")
     return UserFunction(fn, with_key, label)
+
+
+def _refuse_manner(fn: Any, label: str, manner: Manner, site: CallSite) -> None:
+    """A coroutine or a generator would be taken for the result itself."""
+    if manner == "any":
+        return
+    called = fn if inspect.isroutine(fn) or isinstance(fn, type | partial) else type(fn).__call__
+    if inspect.isasyncgenfunction(called) or (inspect.iscoroutinefunction(called) and manner != "async"):
+        raise TopologyError(
+            f"{site}: {label} is async, and nobody would await it; use map_values_async, or an asynchronous processor "
+            "in process or process_values"
+        )
+    if inspect.isgeneratorfunction(called) and manner != "generator":
+        raise TopologyError(
+            f"{site}: {label} is a generator function, and the generator itself would be the result; use flat_map or "
+            "flat_map_values for any number of results, or return one"
+        )
 
 
 def _count(least: int, most: int) -> str:

@@ -14,6 +14,7 @@ from millstream.plan.nodes import Node, Source, StoreSpec
 from millstream.plan.topology import SubTopology, Topology
 from millstream.plan.windows import FOREVER
 
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 REPARTITION_CONFIG = {
@@ -71,6 +72,15 @@ class Resolved:
 def is_topic_name(name: str) -> bool:
     """Whether Kafka takes it as (a part of) a topic's name; 200 characters leave room for what goes around it."""
     return bool(_TOPIC_NAME.fullmatch(name)) and name not in (".", "..")
+
+
+def is_name(name: str) -> bool:
+    """Whether Kafka takes it as the name of a topic, and Kafka Streams as that of an operator.
+
+    >>> is_name("qos-alerts"), is_name("qos alerts"), is_name("x" * 250), is_name("")
+    (True, False, False, False)
+    """
+    return bool(_NAME.fullmatch(name)) and name not in (".", "..")
 
 
 def internal_topic(app_id: str, name: str) -> str:

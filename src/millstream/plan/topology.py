@@ -6,7 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from millstream.errors import TopologyError
-from millstream.plan.nodes import GlobalTable, Node, RepartitionTopic, Sink, Source, StoreSpec
+from millstream.plan.nodes import (
+    GlobalTable,
+    Map,
+    MapValues,
+    MapValuesAsync,
+    Merge,
+    Node,
+    Peek,
+    RepartitionTopic,
+    SelectKey,
+    Sink,
+    Source,
+    StoreSpec,
+)
+
+_PASSING_ALL = (Map, MapValues, MapValuesAsync, SelectKey, Peek, Merge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,7 @@ def build_topology(
     generated names is the order of the smallest source's name (rule N18). Global tables are numbered too.
     """
     _refuse_overlapping_sources(nodes, global_tables)
+    _refuse_endless_loops(nodes)
     group_of = _components(nodes)
     used = {store for node in nodes for store in node.store_names}
     kept = tuple(store for store in stores if store.name in used)
@@ -103,6 +119,25 @@ def _components(nodes: Sequence[Node]) -> dict[str, str]:
         for other in (*node.parents, *(f"store {store}" for store in node.store_names)):
             leader[find(other)] = find(node.name)
     return {node.name: find(node.name) for node in nodes}
+
+
+def _refuse_endless_loops(nodes: Sequence[Node]) -> None:
+    """A topic written back into itself where nothing between could ever end it: each record comes round for good."""
+    by_name = {node.name: node for node in nodes}
+    for sink in nodes:
+        if not isinstance(sink, Sink) or sink.internal:
+            continue
+        waiting, seen = list(sink.parents), set(sink.parents)
+        while waiting:
+            above = by_name[waiting.pop()]
+            if isinstance(above, Source) and sink.topic in above.topics:
+                raise TopologyError(
+                    f"{sink.site}: every record of topic {sink.topic!r} is written to {sink.topic!r} again and comes "
+                    f"back to {above.site}, without end; write to another topic, or filter what has been round"
+                )
+            if isinstance(above, _PASSING_ALL):
+                waiting += [parent for parent in above.parents if parent not in seen]
+                seen.update(above.parents)
 
 
 def _refuse_overlapping_sources(nodes: Sequence[Node], global_tables: Sequence[GlobalTable]) -> None:
