@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 from millstream.engine.calls import CURRENT, PendingCalls
-from millstream.engine.context import metadata_of
+from millstream.engine.context import TaskContext, metadata_of
 from millstream.engine.lifecycle import Lifecycle
 from millstream.engine.message import FixedKeyMessage, Message, RecordMetadata
 from millstream.engine.parts import Downstream, NodeFunction, Parts
@@ -62,6 +62,16 @@ def is_async(processor: Any) -> bool:
     return inspect.iscoroutinefunction(getattr(processor, "process", None))
 
 
+def _passing_on(task: TaskContext) -> Callable[[NodeFunction, Message], None]:
+    """What a call forwarded has its own time and headers below. What was at hand comes back with the next record."""
+
+    def pass_on(target: NodeFunction, record: Message) -> None:
+        task.headers, task.timestamp = record.headers, record.timestamp
+        target(record.key, record.value, record.timestamp)
+
+    return pass_on
+
+
 class AsyncCalling:
     """The node of an asynchronous processor: its calls, between the opening and the closing of the loop."""
 
@@ -73,7 +83,7 @@ class AsyncCalling:
             )
         context = AsyncContext(node, downstream, parts)
         self._task = parts.context
-        self._pending = PendingCalls(node, node.calls or Calls(), processor.process, context.pass_on, parts)
+        self._pending = PendingCalls(node, node.calls or Calls(), processor.process, _passing_on(parts.context), parts)
         self._lifecycle = Lifecycle(node, processor, context, parts, parts.loop)
         self._message = FixedKeyMessage if node.fixed_key else Message
         parts.starts.append(self._start)

@@ -15,6 +15,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     >>> message = Message("k", 1, 5)
     >>> message.with_value(2)
     Message(key='k', value=2, timestamp=5, headers=())
+    >>> message.with_header("from", b"here").header("from")
+    b'here'
     """
 
     key: Any
@@ -25,6 +27,14 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     def __post_init__(self) -> None:
         if self.timestamp < 0:
             raise ValueError(f"a record's timestamp must not be negative, got {self.timestamp}")
+
+    def header(self, name: str) -> bytes | None:
+        """The last header of that name."""
+        found = None
+        for each, value in self.headers:
+            if each == name:
+                found = value
+        return found
 
     def with_key(self, key: Any) -> Message:
         return Message(key, self.value, self.timestamp, self.headers)
@@ -37,6 +47,14 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     def with_headers(self, headers: Headers) -> Message:
         return Message(self.key, self.value, self.timestamp, headers)
+
+    def with_header(self, name: str, value: bytes | None) -> Message:
+        """One more header; a name may stand several times."""
+        return self.with_headers((*self.headers, (name, value)))
+
+    def without_header(self, name: str) -> Message:
+        """Without any header of that name."""
+        return self.with_headers(tuple(header for header in self.headers if header[0] != name))
 
 
 class FixedKeyMessage(Message, frozen=True, gc=False):
@@ -53,6 +71,12 @@ class FixedKeyMessage(Message, frozen=True, gc=False):
 
     def with_headers(self, headers: Headers) -> FixedKeyMessage:
         return FixedKeyMessage(self.key, self.value, self.timestamp, headers)
+
+    def with_header(self, name: str, value: bytes | None) -> FixedKeyMessage:
+        return self.with_headers((*self.headers, (name, value)))
+
+    def without_header(self, name: str) -> FixedKeyMessage:
+        return self.with_headers(tuple(header for header in self.headers if header[0] != name))
 
 
 class RecordContext(NamedTuple):

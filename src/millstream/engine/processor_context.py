@@ -45,7 +45,14 @@ class ProcessorContext:
 
         In an asynchronous processor it goes on when the earlier records have, which is after `process` has returned.
         """
-        self.pass_on(self.target(record, child), record)
+        target = self._children if child is None and not self._fixed_key else self.target(record, child)
+        task = self._task
+        headers, timestamp = task.headers, task.timestamp
+        task.headers, task.timestamp = record.headers, record.timestamp
+        try:
+            target(record.key, record.value, record.timestamp)
+        finally:
+            task.headers, task.timestamp = headers, timestamp
 
     def target(self, record: Message, child: str | None) -> NodeFunction:
         """Where a record is forwarded to; refuses another key where it must stay (rules O3, P2)."""
@@ -61,16 +68,6 @@ class ProcessorContext:
             known = ", ".join(self._downstream.by_name) or "none"
             raise MillstreamError(f"{self._node.site}: there is no child named {child!r}; there are: {known}")
         return found
-
-    def pass_on(self, target: NodeFunction, record: Message) -> None:
-        """A record's time and headers are those at hand for the nodes below (rule P2)."""
-        task = self._task
-        headers, timestamp = task.headers, task.timestamp
-        task.headers, task.timestamp = record.headers, record.timestamp
-        try:
-            target(record.key, record.value, record.timestamp)
-        finally:
-            task.headers, task.timestamp = headers, timestamp
 
     @property
     def record_metadata(self) -> RecordMetadata:
