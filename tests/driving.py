@@ -13,8 +13,8 @@ from millstream.testing import OutputRecord, TestDriver
 class Driven:
     """A program in a test driver, every update emitted; values and keys are strings, `-` is null."""
 
-    def __init__(self, app: ms.App, settings: EngineSettings | None = None, *, wall_ms: int = 0) -> None:
-        self.driver = TestDriver(app, settings=settings, wall_ms=wall_ms)
+    def __init__(self, app: ms.App, settings: EngineSettings | None = None, *, wall_ms: int = 0, **how: Any) -> None:
+        self.driver = TestDriver(app, settings=settings, wall_ms=wall_ms, **how)
 
     def pipe(self, *records: str) -> None:
         for record in records:

@@ -1,4 +1,8 @@
-"""Stores that a program declares for its processors (rule P9). Each is logged to `<app>-<name>-changelog`."""
+"""Stores that a program declares for its processors (rule P9).
+
+Each is logged to `<app>-<name>-changelog`, unless it is declared with `logged=False`: then it is kept in memory, and
+what it holds is lost when its task is closed or moves.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ from millstream.plan.site import call_site
 from millstream.serde import Serde, serde_for
 
 
-def key_value_store(name: str, *, key: Any = str, value: Any = Any, timestamped: bool = False) -> StoreSpec:
+def key_value_store(
+    name: str, *, key: Any = str, value: Any = Any, timestamped: bool = False, logged: bool = True
+) -> StoreSpec:
     """A value for each key: `KeyValueStore`. `key` and `value` are types or serdes.
 
     A `timestamped` store keeps the timestamp of each write beside the value, on disk too.
@@ -20,11 +26,18 @@ def key_value_store(name: str, *, key: Any = str, value: Any = Any, timestamped:
     'int64'
     """
     keys, values = _serdes("key_value_store", key, value)
-    return StoreSpec(name, "keyvalue", keys, values, timestamped=timestamped)
+    return StoreSpec(name, "keyvalue", keys, values, timestamped=timestamped, logged=logged)
 
 
 def window_store(
-    name: str, size: Duration, *, retention: Duration, key: Any = str, value: Any = Any, timestamped: bool = False
+    name: str,
+    size: Duration,
+    *,
+    retention: Duration,
+    key: Any = str,
+    value: Any = Any,
+    timestamped: bool = False,
+    logged: bool = True,
 ) -> StoreSpec:
     """A value for each key and window of time: `WindowStore`. Windows are as long as `size`, and start anywhere.
 
@@ -49,10 +62,13 @@ def window_store(
         window_ms=size_ms,
         retention_ms=retention_ms,
         by_key=True,
+        logged=logged,
     )
 
 
-def session_store(name: str, *, retention: Duration, key: Any = str, value: Any = Any) -> StoreSpec:
+def session_store(
+    name: str, *, retention: Duration, key: Any = str, value: Any = Any, logged: bool = True
+) -> StoreSpec:
     """A value for each key and session, which is any span of time: `SessionStore`.
 
     Sessions that end `retention` or more before the latest end are forgotten (rule W20).
@@ -62,10 +78,12 @@ def session_store(name: str, *, retention: Duration, key: Any = str, value: Any 
     """
     keys, values = _serdes("session_store", key, value)
     retention_ms = _positive("session_store", "retention", retention)
-    return StoreSpec(name, "session", keys, values, timestamped=False, retention_ms=retention_ms)
+    return StoreSpec(name, "session", keys, values, timestamped=False, retention_ms=retention_ms, logged=logged)
 
 
-def versioned_store(name: str, *, history: Duration, key: Any = str, value: Any = Any) -> StoreSpec:
+def versioned_store(
+    name: str, *, history: Duration, key: Any = str, value: Any = Any, logged: bool = True
+) -> StoreSpec:
     """A value for each key, and what it was at any moment within the `history`: `VersionedStore` (rule K15).
 
     >>> versioned_store("prices", history="1d", value=float).history_ms
@@ -78,7 +96,7 @@ def versioned_store(name: str, *, history: Duration, key: Any = str, value: Any 
         raise TopologyError(f"{call_site('versioned_store')}: history: {error}") from error
     if history_ms < 0:
         raise TopologyError(f"{call_site('versioned_store')}: history must not be negative, got {history!r}")
-    return StoreSpec(name, "versioned", keys, values, history_ms=history_ms)
+    return StoreSpec(name, "versioned", keys, values, history_ms=history_ms, logged=logged)
 
 
 def _serdes(operator: str, key: Any, value: Any) -> tuple[Serde[Any], Serde[Any]]:

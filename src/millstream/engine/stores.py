@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from millstream.plan.internal import has_changelog
 from millstream.plan.nodes import StoreKind, StoreSpec, StoreType
 from millstream.serde import bound, exact
 from millstream.state import (
@@ -72,8 +73,8 @@ class DiskRows(Protocol):
 
 
 def stores_on_disk(stores: Iterable[StoreSpec], default: StoreType) -> list[str]:
-    """The names of those that want a disk. A table whose own topic is its changelog is kept in memory."""
-    own = [spec for spec in stores if spec.kind in ON_DISK and spec.source_topic is None]
+    """The names of those that want a disk. What has no changelog of its own is kept in memory."""
+    own = [spec for spec in stores if spec.kind in ON_DISK and has_changelog(spec)]
     return [spec.name for spec in own if (spec.store_type or default) == "rocksdb"]
 
 

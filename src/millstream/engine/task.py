@@ -68,6 +68,7 @@ class Task:
             self._stores[store.name] = opened
         self._changelogs = dict(spec.changelogs)
         self._reused = dict(spec.reused)
+        self._unlogged = [store.name for store in sub.stores if not store.logged]
         self._parts = Parts(
             spec.id,
             wiring.app_id,
@@ -284,6 +285,8 @@ class Task:
         batches = []
         for store in self._reused.values():
             self._taken(store, self._stores[store].take_changes())  # they stand in the input already
+        for store in self._unlogged:
+            self._stores[store].take_changes()
         for partition, store in self._changelogs.items():
             try:
                 changes = self._stores[store].take_changes()

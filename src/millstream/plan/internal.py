@@ -91,6 +91,11 @@ def changelog_topic(app_id: str, store: str) -> str:
     return f"{app_id}-{store}-changelog"
 
 
+def has_changelog(store: StoreSpec) -> bool:
+    """Whether a store has a topic of its own to be restored from."""
+    return store.logged and store.source_topic is None
+
+
 def changelog_config(store: StoreSpec, extra_retention_ms: int) -> dict[str, str]:
     """Rule N1."""
     config = {"cleanup.policy": "compact", "message.timestamp.type": "CreateTime"}
@@ -118,7 +123,7 @@ def internal_topics(
     tasks: list[TaskSpec] = []
     for sub in topology.subtopologies:
         width = max(known[topic] for topic in sub.source_topics)
-        changelogs = {changelog_topic(app_id, store.name): store for store in sub.stores if store.source_topic is None}
+        changelogs = {changelog_topic(app_id, store.name): store for store in sub.stores if has_changelog(store)}
         reused = {str(store.source_topic): store.name for store in sub.stores if store.source_topic is not None}
         topics += [
             InternalTopic(topic, width, changelog_config(store, extra_retention_ms))

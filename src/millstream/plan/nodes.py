@@ -56,6 +56,7 @@ class StoreSpec:
     by_key: bool = False  # a window store in which a key's windows are looked for by a span of starts
     store_type: StoreType | None = None
     shows_ms: int = 0  # how much longer than the retention Kafka's store of this kind shows a window (rule W20)
+    logged: bool = True  # False: it has no changelog, and what it holds is lost with its task
     source_topic: str | None = None  # the table's own topic, where that serves as the changelog (rule K2)
 
 

@@ -17,7 +17,7 @@ from millstream.engine.stores import Rows
 from millstream.engine.task import Task
 from millstream.errors import MillstreamError
 from millstream.model import Batch, Headers, OutBatch, TopicPartition
-from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, internal_topic
+from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, has_changelog, internal_topic
 from millstream.plan.nodes import Sink, Source, StoreType
 from millstream.plan.sinks import RoutedSink
 from millstream.plan.topology import SubTopology, Topology, as_one
@@ -95,7 +95,7 @@ class TestDriver:
         changelogs = {
             TopicPartition(changelog_topic(app_id, store.name), 0): store.name
             for store in sub.stores
-            if store.source_topic is None
+            if has_changelog(store)
         }
         reused = {TopicPartition(store.source_topic, 0): store.name for store in sub.stores if store.source_topic}
         spec = TaskSpec(TaskId(0, 0), tuple(TopicPartition(topic, 0) for topic in self._inputs), changelogs, reused)
