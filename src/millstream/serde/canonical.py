@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +23,7 @@ _AMBIGUOUS = (
     inspect.DictType,
     inspect.CustomType,
 )
+_PLAIN = frozenset((str, int, bool, type(None)))  # written in one way only
 
 
 def encode_canonical(key: Any) -> bytes:
@@ -30,6 +32,14 @@ def encode_canonical(key: Any) -> bytes:
     >>> encode_canonical({"b": 1.0, "a": Decimal("2.50")})
     b'{"a":"2.5","b":1}'
     """
+    if isinstance(key, msgspec.Struct):  # a group's key as a rule, and all of its fields plain
+        for name in key.__struct_fields__:
+            if type(getattr(key, name)) not in _PLAIN:
+                break
+        else:
+            return _SORTED.encode(key)
+    elif type(key) in _PLAIN:
+        return _SORTED.encode(key)
     plain = msgspec.to_builtins(
         key, builtin_types=(Decimal, datetime.datetime), str_keys=True, order="sorted", enc_hook=write_custom
     )
@@ -47,24 +57,43 @@ def is_ambiguous(of: Any) -> bool:
 
 def settled(plain: Any) -> Any:
     """The same tree of dicts and lists, with one form for all numbers and moments that are equal."""
-    match plain:
-        case float():
-            if not math.isfinite(plain):
-                raise ValueError(f"{plain} is no key: it equals nothing that can be written as JSON")
-            return int(plain) if plain.is_integer() else plain
-        case Decimal():
-            if not plain.is_finite():
-                raise ValueError(f"{plain} is no key: give a finite number")
-            text = format(plain, "f")
-            text = text.rstrip("0").rstrip(".") if "." in text else text
-            return "0" if text == "-0" else text
-        case datetime.datetime():
-            return plain if plain.tzinfo is None else plain.astimezone(datetime.UTC)
-        case dict():
-            return {name: settled(item) for name, item in plain.items()}
-        case list() | tuple():
-            return [settled(item) for item in plain]
-        case set() | frozenset():
-            return sorted((settled(item) for item in plain), key=_SORTED.encode)
-        case _:
-            return plain
+    settle = _SETTLED.get(type(plain))
+    return plain if settle is None else settle(plain)
+
+
+def _float(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no key: it equals nothing that can be written as JSON")
+    return int(number) if number.is_integer() else number
+
+
+def _decimal(number: Decimal) -> str:
+    if not number.is_finite():
+        raise ValueError(f"{number} is no key: give a finite number")
+    text = format(number, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def _moment(moment: datetime.datetime) -> datetime.datetime:
+    return moment if moment.tzinfo is None else moment.astimezone(datetime.UTC)
+
+
+def _listed(items: Any) -> list[Any]:
+    return [settled(item) for item in items]
+
+
+def _ordered(items: Any) -> list[Any]:
+    return sorted(_listed(items), key=_SORTED.encode)
+
+
+_SETTLED: dict[type, Callable[[Any], Any]] = {
+    float: _float,
+    Decimal: _decimal,
+    datetime.datetime: _moment,
+    dict: lambda members: {name: settled(item) for name, item in members.items()},
+    list: _listed,
+    tuple: _listed,
+    set: _ordered,
+    frozenset: _ordered,
+}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, TypeVar, overload
 
 from millstream.duration import Duration, parse_duration_ms
+from millstream.errors import ConfigError, TopologyError
 from millstream.serde.contract import Serde
 from millstream.serde.infer import serde_for
 from millstream.serde.windowed import SessionWindowedSerde, TimeWindowedSerde, Windowed
+from millstream.site import call_site
 
 K = TypeVar("K")
 
@@ -25,10 +27,13 @@ def time_windowed(key: Any, size: Duration) -> Serde[Windowed[Any]]:
     >>> time_windowed(str, "10s").decode(b"lyon" + (20_000).to_bytes(8, "big"))
     lyon@20000/30000
     """
-    size_ms = parse_duration_ms(size)
+    try:
+        size_ms = parse_duration_ms(size)
+    except ConfigError as error:
+        raise TopologyError(f"{call_site('time_windowed')}: size: {error}") from error
     if size_ms <= 0:
-        raise ValueError(f"a window's size must be above 0, got {size!r}")
-    return TimeWindowedSerde(serde_for(key, key=True), size_ms)
+        raise TopologyError(f"{call_site('time_windowed')}: a window's size must be above 0, got {size!r}")
+    return TimeWindowedSerde(_inner(key, "time_windowed"), size_ms)
 
 
 @overload
@@ -42,4 +47,11 @@ def session_windowed(key: Any) -> Serde[Windowed[Any]]:
     >>> session_windowed(str).encode(Windowed("a", Window(13, 20))).hex()
     '610000000000000014000000000000000d'
     """
-    return SessionWindowedSerde(serde_for(key, key=True))
+    return SessionWindowedSerde(_inner(key, "session_windowed"))
+
+
+def _inner(key: Any, operator: str) -> Serde[Any]:
+    try:
+        return serde_for(key, key=True)
+    except TypeError as error:
+        raise TopologyError(f"{call_site(operator)}: {key!r} is no type of keys: {error}") from error
