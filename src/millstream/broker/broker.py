@@ -11,6 +11,7 @@ from uuid import UUID
 from millstream.broker.durability import Durability, Fsync, same_boot
 from millstream.broker.groups.coordinator import Coordinator
 from millstream.broker.journal import Journal
+from millstream.broker.limits import DEFAULTS, Limits
 from millstream.broker.partitions import Opening, Partitions
 from millstream.broker.producer_ids import ProducerIds
 from millstream.broker.timers import Timers
@@ -57,9 +58,11 @@ class Broker:
         now_ms: float = 0.0,
         *,
         fsync: Fsync = BY_SYSTEM,
+        limits: Limits = DEFAULTS,
     ) -> None:
         if data is not None:
             data.mkdir(parents=True, exist_ok=True)
+        self.limits = limits
         self.timers = Timers()
         self.durability = Durability(fsync)
         written = self.durability.written
@@ -68,7 +71,7 @@ class Broker:
         if _CLUSTER_ID not in self.metadata:
             self.metadata.put({_CLUSTER_ID: str(new_id())})
         self.cluster_id: str = self.metadata.get(_CLUSTER_ID)
-        self.catalogue = Catalogue(self.metadata, new_id)
+        self.catalogue = Catalogue(self.metadata, new_id, limits)
         self.partitions = Partitions(self.catalogue, data / "topics" if data else None, self._log_opening(data))
         self.producer_ids = ProducerIds(self.metadata)
         self.coordinator = Coordinator(self._groups_journal, self.timers, lambda: str(new_id()))
@@ -93,6 +96,10 @@ class Broker:
             self.catalogue.delete(name)
             raise
         return topic
+
+    def has_room_for_group(self, group_id: str) -> bool:
+        """Whether a group may be made under this name, or is there already."""
+        return self.coordinator.get(group_id) is not None or len(self.coordinator.groups()) < self.limits.groups
 
     def close(self) -> None:
         self.partitions.close()

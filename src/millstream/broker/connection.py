@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from millstream.broker.limits import Limits
 from millstream.broker.protocol.codec import Request, UnreadableRequestError, read_request, write_answer
+from millstream.broker.security.login import Login
 
-LARGEST_REQUEST_BYTES = 100 * 1024 * 1024
 _BUFFER_BYTES = 256 * 1024
-_MOST_QUEUED = 100
-_MOST_QUEUED_BYTES = 16 * 1024 * 1024
 
 _log = logging.getLogger(__name__)
 
@@ -26,12 +26,22 @@ Handle = Callable[[Request, "Connection", Callable[[Any], None]], None]
 
 
 class Connection(asyncio.BufferedProtocol):
-    """`handle` is given each request in turn and calls back with its answer, at once or later."""
+    """`handle` is given each request in turn and calls back with its answer, at once or later.
+
+    `opened` tells whether there is room for another connection. `login` is what a client has to go through first.
+    """
 
     def __init__(
-        self, handle: Handle, opened: Callable[[Connection], None], closed: Callable[[Connection], None]
+        self,
+        handle: Handle,
+        limits: Limits,
+        opened: Callable[[Connection], bool],
+        closed: Callable[[Connection], None],
+        login: Login | None = None,
     ) -> None:
         self._handle = handle
+        self._limits = limits
+        self.login = login
         self._opened = opened
         self._closed = closed
         self._transport: asyncio.Transport | None = None
@@ -44,6 +54,8 @@ class Connection(asyncio.BufferedProtocol):
         self._paused = False
         self._queued_bytes = 0
         self._gone: Callable[[], None] | None = None
+        self.idle_since_ms: float | None = None
+        """Since when (monotonic) it keeps the broker waiting; None while the broker is at work for it."""
         self.peer_host = ""
         self.local_address = ("", 0)
 
@@ -54,9 +66,12 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = transport
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self.peer_host = transport.get_extra_info("peername")[0]
         self.local_address = transport.get_extra_info("sockname")[:2]
-        self._opened(self)
+        self.idle_since_ms = _now_ms()
+        if not self._opened(self):
+            self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -81,9 +96,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self._writable = False
+        self.idle_since_ms = _now_ms()
 
     def resume_writing(self) -> None:
         self._writable = True
+        self.idle_since_ms = None if self._busy else _now_ms()
         self._go_on()
 
     # --- frames
@@ -92,17 +109,27 @@ class Connection(asyncio.BufferedProtocol):
         """What is to happen if the client goes before the request in work is answered."""
         self._gone = action
 
+    def finish(self) -> None:
+        """Close the connection behind the answers that are on their way."""
+        self._queue.clear()
+        if self._transport is not None:
+            self._transport.close()
+
     def close(self) -> None:
         """Drop the connection; answers that are still to come go nowhere."""
         if self._transport is not None:
             self._transport.abort()
 
     def _make_room(self) -> None:
-        """The buffer is full and begins with an incomplete frame: move it into a buffer that holds all of it."""
+        """The buffer is full and begins with an incomplete frame: move it to the front of one that has room.
+
+        The room grows with what has come, not with what was announced.
+        """
         rest = self._end - self._start
         size = _BUFFER_BYTES
         if rest >= 4:
-            size = max(size, 4 + int.from_bytes(self._buffer[self._start : self._start + 4], "big"))
+            announced = 4 + int.from_bytes(self._buffer[self._start : self._start + 4], "big")
+            size = max(size, min(announced, 4 * rest))
         fresh = bytearray(size)
         fresh[:rest] = memoryview(self._buffer)[self._start : self._end]
         self._buffer, self._start, self._end = fresh, 0, rest
@@ -111,7 +138,7 @@ class Connection(asyncio.BufferedProtocol):
         view = memoryview(self._buffer).toreadonly()
         while self._end - self._start >= 4:
             size = int.from_bytes(view[self._start : self._start + 4], "big", signed=True)
-            if not 0 < size <= LARGEST_REQUEST_BYTES:
+            if not 0 < size <= self._limits.request_bytes:
                 self._give_up(f"a request of {size} bytes was announced")
                 return
             begin, end = self._start + 4, self._start + 4 + size
@@ -125,7 +152,8 @@ class Connection(asyncio.BufferedProtocol):
                 self._answer(view[begin:end])
             if self._transport is None:
                 return
-        if (len(self._queue) > _MOST_QUEUED or self._queued_bytes > _MOST_QUEUED_BYTES) and not self._paused:
+        full = len(self._queue) > self._limits.queued_requests or self._queued_bytes > self._limits.queued_bytes
+        if full and not self._paused:
             self._pause()
 
     def _pause(self) -> None:
@@ -150,6 +178,7 @@ class Connection(asyncio.BufferedProtocol):
             self._give_up(str(error))
             return
         self._busy = True
+        self.idle_since_ms = None
         at_once = True
 
         def reply(answer: Any) -> None:
@@ -157,6 +186,7 @@ class Connection(asyncio.BufferedProtocol):
             self._gone = None
             if self._transport is None:
                 return
+            self.idle_since_ms = _now_ms()
             if answer is not None:
                 self._transport.writelines(write_answer(request, answer))
             if not at_once:
@@ -174,3 +204,7 @@ class Connection(asyncio.BufferedProtocol):
         self._queue.clear()
         self.close()
         self._transport = None
+
+
+def _now_ms() -> float:
+    return time.monotonic() * 1000

@@ -17,6 +17,7 @@ from millstream.broker.handlers import (
     offsets,
     produce,
     producers,
+    sasl,
     topics,
     transactions,
 )
@@ -37,7 +38,9 @@ HANDLERS: Mapping[int, Callable[[Broker, Call, Any, Reply], None]] = MappingProx
         apis.SYNC_GROUP: groups.sync_group,
         apis.DESCRIBE_GROUPS: groups.describe_groups,
         apis.LIST_GROUPS: groups.list_groups,
+        apis.SASL_HANDSHAKE: sasl.sasl_handshake,
         apis.API_VERSIONS: cluster.api_versions,
+        apis.SASL_AUTHENTICATE: sasl.sasl_authenticate,
         apis.CREATE_TOPICS: topics.create_topics,
         apis.DELETE_TOPICS: topics.delete_topics,
         apis.DELETE_RECORDS: offsets.delete_records,

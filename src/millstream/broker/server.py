@@ -7,6 +7,7 @@ import contextlib
 import errno
 import fcntl
 import gc
+import logging
 import os
 import signal
 import time
@@ -16,16 +17,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from millstream.broker.broker import Broker, Call
+from millstream.broker.broker import BY_SYSTEM, Broker, Call
 from millstream.broker.connection import Connection
+from millstream.broker.connections import Connections
 from millstream.broker.dispatch import HANDLERS
+from millstream.broker.durability import Fsync, sync_handles
+from millstream.broker.limits import DEFAULTS, Limits
+from millstream.broker.protocol.apis import API_VERSIONS
 from millstream.broker.protocol.codec import Request
+from millstream.broker.security.accounts import Accounts
+from millstream.broker.security.login import Login
+from millstream.broker.security.mechanisms import MECHANISMS
+from millstream.broker.security.tls import Tls
 from millstream.broker.upkeep import INTERVAL_MS, keep_up
 from millstream.errors import BrokerStartError
 
 _USERS_CHECK_S = 0.2
 _SLICE_S = 0.002
+_REFUSAL_DELAY_S = 0.1
+
+_log = logging.getLogger(__name__)
 RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """Who may come in: with `tls` connections are encrypted, with `accounts` clients log in by one of `mechanisms`."""
+
+    tls: Tls | None = None
+    accounts: Accounts | None = None
+    mechanisms: tuple[str, ...] = tuple(MECHANISMS)
+
+
+OPEN = Security()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +65,10 @@ class ServerSettings:
     port: int = 9092
     data: Path | None = None
     users: Path | None = None
+    limits: Limits = DEFAULTS
+    security: Security = OPEN
+    fsync: Fsync = BY_SYSTEM
+    auto_create_topics: bool = True
 
 
 def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
@@ -51,7 +79,10 @@ def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
     running = settings.users.with_name(RUNNING) if settings.users else None
     with _locked(settings.data and settings.data / "lock"), _locked(running):
         try:
-            broker = Broker(settings.data, uuid.uuid4, _wall_ms, _now_ms())
+            broker = Broker(
+                settings.data, uuid.uuid4, _wall_ms, _now_ms(), fsync=settings.fsync, limits=settings.limits
+            )
+            broker.auto_create_topics = settings.auto_create_topics
         except (OSError, ValueError) as error:
             raise BrokerStartError(f"The data folder {settings.data} cannot be used: {error}") from error
         gc.freeze()  # what start-up made stays for good: collections need not look through it again
@@ -65,7 +96,7 @@ class _Server:
     def __init__(self, broker: Broker, settings: ServerSettings) -> None:
         self._broker = broker
         self._settings = settings
-        self._connections: set[Connection] = set()
+        self._connections = Connections(self._handle, settings.limits, self._new_login)
         self._stop = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._upkeep: asyncio.TimerHandle | None = None
@@ -76,32 +107,77 @@ class _Server:
             loop.add_signal_handler(number, self._stop.set)
         settings = self._settings
         try:
-            server = await loop.create_server(self._connection, settings.host, settings.port, backlog=1024)
+            tls = None if settings.security.tls is None else settings.security.tls.context()
+            server = await loop.create_server(
+                self._connections.make,
+                settings.host,
+                settings.port,
+                backlog=1024,
+                ssl=tls,
+                ssl_handshake_timeout=None if tls is None else settings.limits.login_ms / 1000,
+            )
+        except ValueError as error:
+            raise BrokerStartError(str(error)) from error
         except OSError as error:
             raise BrokerStartError(_listen_problem(settings, error)) from error
         self._set_alarm()
         self._keep_up()
+        syncing = loop.create_task(self._sync()) if settings.fsync.interval_ms else None
         host, port = server.sockets[0].getsockname()[:2]
         ready(f"{host}:{port}")
         with self._watched_users():
             await self._stop.wait()
         server.close()
-        for connection in list(self._connections):
-            connection.close()
+        self._connections.close()
         await asyncio.sleep(0)
+        if syncing is not None:
+            syncing.cancel()
         for handle in (self._alarm, self._upkeep):
             if handle is not None:
                 handle.cancel()
 
-    def _connection(self) -> Connection:
-        return Connection(self._handle, self._connections.add, self._connections.discard)
+    def _new_login(self) -> Login | None:
+        security = self._settings.security
+        return None if security.accounts is None else Login(security.accounts, security.mechanisms, os.urandom)
+
+    async def _sync(self) -> None:
+        """What was written goes to the disk once in an interval; the disk is waited for elsewhere."""
+        interval_ms = self._settings.fsync.interval_ms
+        assert interval_ms is not None
+        while True:
+            await asyncio.sleep(interval_ms / 1000)
+            if handles := self._broker.durability.take_handles():
+                await asyncio.to_thread(sync_handles, handles)
 
     def _handle(self, request: Request, connection: Connection, reply: Callable[[Any], None]) -> None:
+        login = connection.login
+        if login is not None and not login.done:
+            if not login.takes(request):
+                _log.warning("connection from %s closed: it sent requests before it logged in", connection.peer_host)
+                connection.close()
+                return
+            if request.api_key != API_VERSIONS:
+                self._log_in(login, request, connection, reply)
+                return
         host, port = connection.local_address
         who = (request.version, request.client_id, connection.peer_host, host, port)
         call = Call(*who, _wall_ms(), _now_ms(), connection.on_gone)
         HANDLERS[request.api_key](self._broker, call, request.message, reply)
         self._set_alarm()
+
+    def _log_in(self, login: Login, request: Request, connection: Connection, reply: Callable[[Any], None]) -> None:
+        """One step; whoever fails is answered after a while, so that guessing takes its time, and let go."""
+        answer = login.answer(request)
+        if not login.refused:
+            reply(answer)
+            return
+        _log.warning("login from %s refused: %s", connection.peer_host, login.refused)
+
+        def refuse() -> None:
+            reply(answer)
+            connection.finish()
+
+        asyncio.get_running_loop().call_later(_REFUSAL_DELAY_S, refuse)
 
     def _set_alarm(self) -> None:
         """Wake up for the next deadline of the core."""
@@ -127,6 +203,7 @@ class _Server:
             try:
                 next(round_)
             except StopIteration:
+                self._connections.close_idle(_now_ms())
                 self._upkeep = asyncio.get_running_loop().call_later(INTERVAL_MS / 1000, self._keep_up)
                 return
         self._upkeep = asyncio.get_running_loop().call_later(_SLICE_S, self._keep_up, round_)

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from millstream.cli.broker import broker
+from millstream.cli.broker import OWN_OPTIONS, broker
 from millstream.cli.consume import consume
 from millstream.cli.demo import demo
 from millstream.cli.groups import groups
@@ -28,8 +28,9 @@ commands = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, run, topology, broker, produce, consume):
+for command in (demo, run, topology, produce, consume):
     commands.command()(command)
+commands.command(context_settings=OWN_OPTIONS)(broker)
 for family in (topics, groups):
     commands.add_typer(family)
 

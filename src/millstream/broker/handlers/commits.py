@@ -44,6 +44,8 @@ def offset_commit(broker: Broker, call: Call, message: OffsetCommitRequest, repl
     )
     if not message.group_id:
         problem = ErrorCode.invalid_group_id
+    elif not broker.has_room_for_group(message.group_id):
+        problem = ErrorCode.policy_violation
     topics = [(named_topic(broker, call, OFFSET_COMMIT, topic), topic) for topic in message.topics]
     offsets, results = checked_offsets(broker, topics, problem, call.wall_ms)
     if offsets and not _stored(broker, message.group_id, offsets):

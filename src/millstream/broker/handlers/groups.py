@@ -22,6 +22,7 @@ from millstream.broker.protocol.answers.groups import (
     DescribedGroups,
     DescribedMember,
     ErrorOnly,
+    Joined,
     Left,
     ListedGroup,
     ListedGroups,
@@ -34,6 +35,9 @@ _NOT_FOUND_FROM = 6
 
 
 def join_group(broker: Broker, call: Call, message: JoinGroupRequest, reply: Reply) -> None:
+    if not broker.has_room_for_group(message.group_id):
+        reply(Joined(ErrorCode.policy_violation, message.member_id))
+        return
     session_ms = milliseconds(message.session_timeout)
     rebalance_ms = milliseconds(message.rebalance_timeout)
     request = JoinRequest(

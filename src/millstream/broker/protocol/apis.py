@@ -18,6 +18,7 @@ LEAVE_GROUP = 13
 SYNC_GROUP = 14
 DESCRIBE_GROUPS = 15
 LIST_GROUPS = 16
+SASL_HANDSHAKE = 17
 API_VERSIONS = 18
 CREATE_TOPICS = 19
 DELETE_TOPICS = 20
@@ -30,6 +31,7 @@ END_TXN = 26
 TXN_OFFSET_COMMIT = 28
 DESCRIBE_CONFIGS = 32
 ALTER_CONFIGS = 33
+SASL_AUTHENTICATE = 36
 DESCRIBE_LOG_DIRS = 35
 CREATE_PARTITIONS = 37
 DELETE_GROUPS = 42
@@ -83,7 +85,9 @@ APIS: MappingProxyType[int, Api] = MappingProxyType(
             _api(SYNC_GROUP, 0, 5),
             _api(DESCRIBE_GROUPS, 0, 6),
             _api(LIST_GROUPS, 0, 5),
+            _api(SASL_HANDSHAKE, 1, 1),
             _api(API_VERSIONS, 0, 4),
+            _api(SASL_AUTHENTICATE, 0, 2),
             _api(CREATE_TOPICS, 2, 7),
             _api(DELETE_TOPICS, 1, 6),
             _api(DELETE_RECORDS, 0, 2),

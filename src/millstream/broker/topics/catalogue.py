@@ -9,6 +9,7 @@ from uuid import UUID
 from kio.schema.errors import ErrorCode
 
 from millstream.broker.journal import Journal
+from millstream.broker.limits import DEFAULTS, Limits
 from millstream.broker.topics.names import colliding_name, name_problem
 from millstream.model import TopicPartition
 
@@ -37,7 +38,8 @@ class TopicError(Exception):
 class Catalogue:
     """Topics by name. What a method has returned from is durable. `new_id` makes the ids of new topics."""
 
-    def __init__(self, journal: Journal, new_id: Callable[[], UUID]) -> None:
+    def __init__(self, journal: Journal, new_id: Callable[[], UUID], limits: Limits = DEFAULTS) -> None:
+        self._limits = limits
         self._journal = journal
         self._new_id = new_id
         self._topics: dict[str, Topic] = {}
@@ -72,6 +74,17 @@ class Catalogue:
         if not 1 <= partitions <= MOST_PARTITIONS:
             text = f"Number of partitions must be between 1 and {MOST_PARTITIONS}, not {partitions}."
             raise TopicError(ErrorCode.invalid_partitions, text)
+        if len(self._topics) >= self._limits.topics:
+            text = f"There are {len(self._topics)} topics, and no more are allowed here (limit topics)."
+            raise TopicError(ErrorCode.policy_violation, text)
+        self._check_room(partitions)
+
+    def _check_room(self, more: int) -> None:
+        """Raise TopicError if so many more partitions would be too many."""
+        total = sum(topic.partitions for topic in self._topics.values())
+        if total + more > self._limits.partitions:
+            text = f"There are {total} partitions, and no more than {self._limits.partitions} are allowed here"
+            raise TopicError(ErrorCode.policy_violation, f"{text} (limit partitions).")
 
     def create(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
         """Add a topic. Raises TopicError."""
@@ -90,6 +103,7 @@ class Catalogue:
             raise TopicError(ErrorCode.invalid_partitions, text)
         if partitions > MOST_PARTITIONS:
             raise TopicError(ErrorCode.invalid_partitions, f"At most {MOST_PARTITIONS} partitions are supported.")
+        self._check_room(partitions - topic.partitions)
         return replace(topic, partitions=partitions)
 
     def grow(self, name: str, partitions: int) -> Topic:

@@ -1,0 +1,1 @@
+"""Who may talk to the broker: accounts, SASL mechanisms, TLS."""
