@@ -111,7 +111,7 @@ def _outputs_differ(driver: TestDriver, case: Spec) -> str | None:
 
 def _stores_differ(driver: TestDriver, case: Spec) -> str | None:
     for name, wanted in case.get("stores", {}).items():
-        got = _contents(driver.store(name), wanted)
+        got = _contents(driver.rows(name), wanted)
         if sorted(map(json.dumps, got)) != sorted(json.dumps(_ordered(row)) for row in wanted):
             return f"store {name}: got {got}, expected {wanted}"
     return None
@@ -121,10 +121,11 @@ def _ordered(row: Spec) -> Spec:
     return {field: row[field] for field in ("key", "value", "timestamp", "window") if field in row}
 
 
-def _contents(store: KeyValueStore[Any, Any] | WindowRows | SessionRows, wanted: list[Spec]) -> list[Spec]:
+def _contents(rows: Any, wanted: list[Spec]) -> list[Spec]:
     timed = any("timestamp" in row for row in wanted)
-    if isinstance(store, WindowRows):
-        return [_row(row[2], *row[:2]) for _, _, row in store.all()]
-    if isinstance(store, SessionRows):
-        return [_row(session.windowed(), session.value) for session in store.all()]
+    if isinstance(rows, WindowRows):
+        return [_row(row[2], *row[:2]) for _, _, row in rows.all()]
+    if isinstance(rows, SessionRows):
+        return [_row(session.windowed(), session.value) for session in rows.all()]
+    store: KeyValueStore[Any, Any] = KeyValueStore(rows)
     return [_row(key, value, store.timestamp(key) if timed else None) for key, value in store.all()]

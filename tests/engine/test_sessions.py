@@ -208,7 +208,7 @@ def test_kafkas_rule_forgets_what_a_record_could_still_join() -> None:  # W20, Z
 def test_old_sessions_are_forgotten() -> None:
     run = folding(ms.session(5))
     run.pipe(*(f"in k{t} x {t}" for t in range(0, 600, 3)))
-    store: Any = run.driver.store("s")
+    store: Any = run.driver.rows("s")
     assert len(store) < 10
 
 

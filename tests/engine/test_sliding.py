@@ -59,7 +59,7 @@ def test_the_latest_of_a_round() -> None:  # E4
 def test_only_the_windows_a_record_can_reach_are_kept() -> None:
     run = folding(ms.sliding(5))
     run.pipe(*(f"in k{t % 7} x {t}" for t in range(20, 600, 3)))
-    store: Any = run.driver.store("w")
+    store: Any = run.driver.rows("w")
     assert len(store) < 50
 
 

@@ -63,7 +63,7 @@ def test_lateness_is_by_what_the_operator_saw() -> None:  # T5, T9
 def test_windows_beyond_the_retention_are_forgotten() -> None:  # W5, W20
     run = folding(ms.tumbling(10, grace=5))
     run.pipe(*(f"in a x {t}" for t in range(0, 200, 10)))
-    store: Any = run.driver.store("w")
+    store: Any = run.driver.rows("w")
     assert [start for start, _, _ in store.all()] == [180, 190]
 
 
@@ -72,7 +72,7 @@ def test_many_keys_cost_nothing_when_time_goes_on() -> None:
     run = folding(ms.tumbling(10, grace=5))
     for t in range(0, 300):
         run.pipe(f"in k{t} x {t}")
-    store: Any = run.driver.store("w")
+    store: Any = run.driver.rows("w")
     assert len(store) <= 20
 
 

@@ -1,5 +1,6 @@
 """Test a program without a broker."""
 
-from millstream.testing.driver import OutputRecord, TestDriver
+from millstream.testing.driver import TestDriver
+from millstream.testing.topics import InputTopic, OutputRecord, OutputTopic
 
-__all__ = ["OutputRecord", "TestDriver"]
+__all__ = ["InputTopic", "OutputRecord", "OutputTopic", "TestDriver"]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter, deque
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 from millstream.app import App
 from millstream.dsl.program import Program
 from millstream.duration import Duration, parse_duration_ms
 from millstream.engine import EngineSettings, GlobalTables, Outbox, Wiring, compile_task, stores_on_disk
+from millstream.engine.facades import facade, results_of
 from millstream.engine.stores import Rows
 from millstream.engine.task import Task
 from millstream.errors import MillstreamError
@@ -24,19 +26,14 @@ from millstream.plan.topology import SubTopology, Topology, as_one
 from millstream.runtime.worker_tables import engine_settings
 from millstream.serde import bound, serde_for
 from millstream.size import Size, parse_bytes
-from millstream.state import CacheBudget, KeyValueRows, KeyValueStore, TaskDisk, VersionedRows
+from millstream.state import Access, CacheBudget, TaskDisk
 from millstream.state.rocksdb import RocksMemory, RocksTaskDisk
+from millstream.testing.emission import every_update
+from millstream.testing.topics import InputTopic, OutputRecord, OutputTopic
 
 APP_ID = "app"
 
-
-class OutputRecord(NamedTuple):
-    """A record that the topology wrote."""
-
-    key: Any
-    value: Any
-    timestamp: int
-    headers: Headers = ()
+_WHOLE_ROUND = 1_000_000
 
 
 class OneOfEach(Outbox):
@@ -49,8 +46,11 @@ class OneOfEach(Outbox):
 class TestDriver:
     """Runs a whole program as one task on partition 0, with one wall clock that only `advance_wall_clock` moves.
 
-    `store` is the kind of those stores that name none; with "rocksdb" they lie in a temporary folder, with live rows of
-    up to `cache` bytes over them.
+    An `App` has its own settings here too, such as its error handlers, unless others are given. `emit="every"` passes
+    on each update of a table, whatever the program says; without it a table that emits the latest has the last update
+    of each key in a round: that of one record, or what is piped within `round` (rules E2-E5, D5). `store` is the kind
+    of those stores that name none; with "rocksdb" they lie in a temporary folder, with live rows of up to `cache` bytes
+    over them.
 
     >>> import millstream as ms
     >>> app = ms.App("words", emit="every")
@@ -68,12 +68,15 @@ class TestDriver:
         program: Program | Topology,
         *,
         settings: EngineSettings | None = None,
+        emit: Literal["every"] | None = None,
         wall_ms: int = 0,
         app_id: str = APP_ID,
         store: StoreType = "memory",
         cache: Size = "64MB",
     ) -> None:
         topology = program.topology() if isinstance(program, Program) else program
+        if emit is not None:
+            topology = every_update(topology)
         self._app_id = app_id
         self._wall_ms = wall_ms
         own = engine_settings(program.settings) if isinstance(program, App) else EngineSettings()
@@ -90,8 +93,11 @@ class TestDriver:
             outputs.append(self._settings.dead_letters)
         self._sinks: dict[str, Sink] = {sink.topic: sink for sink in sub.sinks}
         self._routed = next((node for node in sub.nodes if isinstance(node, RoutedSink)), None)
+        self._internal = {internal_topic(app_id, sink.topic) for sink in sub.sinks if sink.internal}
+        self._nodes = {node.name: node for node in sub.nodes}
         self._outbox = OneOfEach(dict.fromkeys(outputs, 1))
         self._globals = GlobalTables(topology, self._settings, self._outbox, app_id=app_id)
+        self._specs = {store.name: store for store in sub.stores} | self._globals.specs
         changelogs = {
             TopicPartition(changelog_topic(app_id, store.name), 0): store.name
             for store in sub.stores
@@ -106,6 +112,7 @@ class TestDriver:
         self._logged: Counter[TopicPartition] = Counter()
         self._offsets: dict[str, int] = {}
         self._written: dict[str, deque[tuple[bytes | None, bytes | None, int, Headers]]] = {}
+        self._round_open = False
         self.changelog: list[OutBatch] = []
         for partition in self._task.inputs:
             self._task.caught_up(partition, 0)
@@ -150,7 +157,44 @@ class TestDriver:
             self._collect()
             return
         self._enqueue(batch)
-        self._run()
+        if not self._round_open:
+            self._run()
+
+    def pipe_many(self, topic: str, records: Iterable[tuple[Any, Any, int]]) -> None:
+        """Process records of (key, value, timestamp) in one round.
+
+        >>> import millstream as ms
+        >>> app = ms.App("words")
+        >>> app.stream("lines", value=str).group_by_key().count().to_stream().to("counts")
+        >>> with TestDriver(app) as driver:
+        ...     driver.pipe_many("lines", [("x", "a", 1), ("x", "b", 2), ("y", "c", 3)])
+        ...     driver.output_topic("counts").read_pairs()
+        [('x', 2), ('y', 1)]
+        """
+        with self.round():
+            for key, value, timestamp in records:
+                self.pipe(topic, value, key=key, timestamp=timestamp)
+
+    @contextmanager
+    def round(self) -> Iterator[None]:
+        """What is piped within is processed at the end, in one round, as a worker does with what has arrived: tables
+        that emit the latest then pass on one update of each key.
+        """
+        if self._round_open:
+            raise MillstreamError("a round is open already; rounds don't nest")
+        self._round_open = True
+        try:
+            yield
+        except BaseException:
+            self._discard()
+            raise
+        finally:
+            self._round_open = False
+        self._run(_WHOLE_ROUND)
+
+    def input_topic(self, topic: str, *, start: Duration = 0, step: Duration = 0) -> InputTopic:
+        """A topic to write, with timestamps that begin at `start`, in ms since the epoch, and go on by `step`."""
+        return InputTopic(self, topic, start, step)
 
     def advance_wall_clock(self, by: Duration) -> None:
         """Move the wall clock, and call what is due (rule D3)."""
@@ -165,8 +209,23 @@ class TestDriver:
 
     # --- out
 
-    def read(self, topic: str, *, key: Any = None, value: Any = None) -> list[OutputRecord]:
-        """Take everything written to a topic since the last call, decoded with the sink's serdes or those given."""
+    def output_topic(self, topic: str, *, key: Any = None, value: Any = None) -> OutputTopic:
+        """A topic to read, decoded with the sink's serdes or those given."""
+        return OutputTopic(self, topic, key, value)
+
+    def outputs(self) -> dict[str, list[OutputRecord]]:
+        """Take everything written to all topics since the last call, internal ones left out."""
+        topics = [topic for topic, records in self._written.items() if records and topic not in self._internal]
+        return {topic: self.read(topic) for topic in topics}
+
+    def waiting(self, topic: str) -> int:
+        """How many records of a topic have not been read."""
+        return len(self._written.get(topic, ()))
+
+    def read(self, topic: str, *, key: Any = None, value: Any = None, most: int | None = None) -> list[OutputRecord]:
+        """Take what was written to a topic since the last call, decoded with the sink's serdes or those given: all of
+        it, or as many as `most` records.
+        """
         sink = self._sinks.get(topic) or self._routed
         keys = serde_for(key, key=True) if key is not None else sink.key if sink else serde_for(bytes)
         values = serde_for(value) if value is not None else sink.value if sink else serde_for(bytes)
@@ -178,20 +237,36 @@ class TestDriver:
                 timestamp,
                 headers,
             )
-            for raw_key, raw_value, timestamp, headers in self.read_bytes(topic)
+            for raw_key, raw_value, timestamp, headers in self.read_bytes(topic, most)
         ]
 
-    def read_bytes(self, topic: str) -> list[tuple[bytes | None, bytes | None, int, Headers]]:
-        """Take everything written to a topic since the last call, as bytes."""
-        written = self._written.pop(topic, None)
-        return list(written) if written else []
+    def read_bytes(self, topic: str, most: int | None = None) -> list[tuple[bytes | None, bytes | None, int, Headers]]:
+        """Take what was written to a topic since the last call, as bytes."""
+        written = self._written.get(topic, deque())
+        count = len(written) if most is None else min(most, len(written))
+        return [written.popleft() for _ in range(count)]
 
     def store(self, name: str) -> Any:
-        """The current contents of a store."""
+        """A store as a processor sees it: `ms.KeyValueStore`, `WindowStore`, `SessionStore` or `VersionedStore`; of an
+        aggregation, with its results. Stores that only their operator understands are told as their `rows`.
+
+        >>> import millstream as ms
+        >>> app = ms.App("words")
+        >>> windows = app.stream("lines", value=str).group_by_key().windowed_by(ms.tumbling("10s"))
+        >>> counted = windows.count(store="counts")
+        >>> with TestDriver(app) as driver:
+        ...     driver.pipe("lines", "a", key="x", timestamp=12_000)
+        ...     driver.store("counts").fetch("x", 10_000)
+        1
+        """
+        rows = self.rows(name)
+        seen = facade(self._specs[name], rows, Access(result=results_of(name, self._nodes)))
+        return rows if seen is None else seen
+
+    def rows(self, name: str) -> Any:
+        """A store's rows as the engine has them."""
         rows: Rows | None = self._globals.stores.get(name)
-        if rows is None:
-            rows = self._task.store(name)
-        return KeyValueStore(rows) if isinstance(rows, KeyValueRows | VersionedRows) else rows
+        return self._task.store(name) if rows is None else rows
 
     @property
     def metrics(self) -> Any:
@@ -223,18 +298,24 @@ class TestDriver:
         self._task.add(batch)
         self._task.caught_up(batch.source, batch.next_offset)
 
-    def _run(self) -> None:
-        """Until nothing is left: process a record, commit, take the outputs that are inputs again (rule D2)."""
+    def _run(self, rows: int = 1) -> None:
+        """Until nothing is left: process a record, or a round of them, commit, take the outputs that are inputs again
+        (rule D2).
+        """
         try:
-            while self._task.process(max_rows=1, up_to_ms=None, wall_ms=self._wall_ms):
+            while self._task.process(max_rows=rows, up_to_ms=None, wall_ms=self._wall_ms):
                 self._commit()
             self._commit()  # records that were skipped before they were taken have left dead letters
         except MillstreamError:
-            self._task.discard()
-            for partition in self._task.inputs:
-                self._task.caught_up(partition, self._offsets.get(partition.topic, 0))
+            self._discard()
             self._collect()
             raise
+
+    def _discard(self) -> None:
+        """Forget what is not processed (rule D7)."""
+        self._task.discard()
+        for partition in self._task.inputs:
+            self._task.caught_up(partition, self._offsets.get(partition.topic, 0))
 
     def _commit(self) -> None:
         self._task.end_round()
