@@ -104,6 +104,19 @@ def a_type_that_changes_behind_a_lookup(made: ms.App) -> None:
     keyed.group_by_key().count(store="second").to_stream().to("second")
 
 
+@program
+def branches(made: ms.App) -> None:
+    """Both branches go through one topic, together with the split itself; Kafka Streams fails to build this."""
+    parts = made.stream("in", value=str).select_key(lambda v: v[:1]).split().branch(lambda v: len(v) > 1, name="long")
+    for name, part in zip(("first", "second"), parts.default_branch(name="short").values(), strict=True):
+        part.group_by_key().count(store=name).to_stream().to(name)
+
+
+def test_branches_share_a_topic() -> None:  # O5
+    names = topics(app("all", branches), **{"in": 2})
+    assert [name for name in names if name.endswith("-repartition")] == ["app-first-repartition"]
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 @given(WORDS, WORDS)
 def test_the_same_answers_on_several_partitions(name: str, words: list[str], more: list[str]) -> None:

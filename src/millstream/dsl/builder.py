@@ -208,7 +208,8 @@ class Builder:
         if not self._nodes:
             raise TopologyError("the program has no stream or table; begin with app.stream(topic) or app.table(topic)")
         nodes, stores = tuple(self._nodes.values()), tuple(self._stores.values())
-        draft = rewritten(Draft(nodes, stores, self._repartition_topics, self.serdes), rewrites)
+        tables = tuple(self._global_tables.values())
+        draft = rewritten(Draft(nodes, stores, tables, self._repartition_topics, self.serdes), rewrites)
         if require_names:
             refuse_unnamed(draft, self._generated)
-        return build_topology(draft.nodes, draft.stores, tuple(self._global_tables.values()), draft.repartition_topics)
+        return build_topology(draft.nodes, draft.stores, draft.global_tables, draft.repartition_topics)

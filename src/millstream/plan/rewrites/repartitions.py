@@ -42,7 +42,7 @@ def _merged(draft: Draft, changer: str, merged: Sequence[Through]) -> Draft:
         if node.name == changer:
             nodes += new
     topics = {each.name: each for each in draft.repartition_topics.values() if each.name not in _topics(merged)}
-    return replace(draft, nodes=tuple(nodes), repartition_topics={**topics, topic.name: topic})
+    return replace(draft.with_nodes(nodes), repartition_topics={**topics, topic.name: topic})
 
 
 def _nodes_of(draft: Draft, changer: str, topic: RepartitionTopic, model: KeyPresent) -> tuple[Node, ...]:

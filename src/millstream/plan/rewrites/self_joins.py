@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from millstream.plan.nodes import Merge, Node
 from millstream.plan.rewrites.draft import Draft
 from millstream.plan.stream_joins import JoinRow, SelfJoin, StreamJoin
@@ -38,8 +36,7 @@ def join_with_itself_in_one_store(draft: Draft) -> Draft:
             left=left.outer,
             outer=right.outer,
         )
-    kept = tuple(joined.get(node.name, node) for node in draft.nodes if node.name not in removed)
-    return replace(draft, nodes=kept)
+    return draft.with_nodes([joined.get(node.name, node) for node in draft.nodes if node.name not in removed])
 
 
 def _meets_itself(side: StreamJoin) -> bool:
