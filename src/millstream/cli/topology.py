@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from millstream.cli.program import load_app
-from millstream.plan.describe import describe
-from millstream.plan.picture import dot, mermaid
-from millstream.plan.topology import Topology
 
 
 class Notation(StrEnum):
@@ -22,13 +18,6 @@ class Notation(StrEnum):
     DOT = "dot"
 
 
-PRINTED: dict[Notation, Callable[[Topology], str]] = {
-    Notation.TEXT: describe,
-    Notation.MERMAID: mermaid,
-    Notation.DOT: dot,
-}
-
-
 def topology(
     program: Annotated[str, typer.Argument(metavar="FILE[:APP]", help="The Python file in which the App is made.")],
     notation: Annotated[
@@ -36,4 +25,4 @@ def topology(
     ] = Notation.TEXT,
 ) -> None:
     """Print a program's topology; nothing is run."""
-    typer.echo(PRINTED[notation](load_app(program).topology()))
+    typer.echo(load_app(program).describe(notation.value))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, TypeVar, overload
+from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 from millstream.dsl.aggregation import Materialized
 from millstream.dsl.builder import Builder
@@ -14,12 +14,15 @@ from millstream.dsl.stream import GlobalTable as GlobalTableHandle
 from millstream.dsl.stream import Stream, Table
 from millstream.duration import Duration
 from millstream.errors import TopologyError
+from millstream.plan.describe import describe
 from millstream.plan.nodes import Emit, GlobalTable, Source, StoreSpec, TableSource
+from millstream.plan.picture import dot, mermaid
 from millstream.plan.rewrites import rewrites_named
 from millstream.plan.site import call_site
 from millstream.plan.topology import Topology
 from millstream.serde import Serde
 
+Notation: TypeAlias = Literal["text", "mermaid", "dot"]
 Optimize: TypeAlias = str | bool | Sequence[str] | None
 
 K = TypeVar("K")
@@ -197,6 +200,28 @@ class Program(ByHand):
             GlobalTable(topic, StoreSpec(name, "keyvalue", keys, values), source, node, site, self._builder.size)
         )
         return GlobalTableHandle(name)
+
+    def describe(self, notation: Notation = "text") -> str:
+        """The topology in words, as Kafka Streams' `Topology.describe()` puts it, or the source of a picture of it.
+
+        >>> import millstream as ms
+        >>> app = ms.App("copies")
+        >>> app.stream("lines", value=str).to("copies")
+        >>> print(app.describe())
+        Topologies:
+           Sub-topology: 0
+            Source: KSTREAM-SOURCE-0000000000 (topics: [lines])
+              --> KSTREAM-SINK-0000000001
+            Sink: KSTREAM-SINK-0000000001 (topic: copies)
+              <-- KSTREAM-SOURCE-0000000000
+        <BLANKLINE>
+        >>> app.describe("mermaid").splitlines()[0]
+        'flowchart TD'
+        """
+        written = {"text": describe, "mermaid": mermaid, "dot": dot}
+        if notation not in written:
+            raise TopologyError(f'{call_site("describe")}: give "text", "mermaid" or "dot", got {notation!r}')
+        return written[notation](self.topology())
 
     def topology(self) -> Topology:
         """Validate the program, optimise it as `optimize` says, and freeze it."""
