@@ -179,6 +179,10 @@ def test_what_equals_nothing_is_no_key(number: Any) -> None:
         JsonSerde(Key, key=True).encode(Key(number))
 
 
+class Ring(ms.Record):
+    next: Ring | None
+
+
 class Unknown:
     pass
 
@@ -232,9 +236,58 @@ def test_what_the_program_alone_reads_keeps_every_number(value: Reading) -> None
         assert repr(serde.decode(serde.encode(whole))) == repr(whole)
 
 
-def test_only_what_has_floats_pays_for_it() -> None:
-    plain = JsonSerde(Place)
+@pytest.mark.parametrize("of", [Place, dict[str, list[Place]], Place | None, tuple[int, ...], Ring])
+def test_only_what_has_floats_pays_for_it(of: Any) -> None:
+    plain = JsonSerde(of)
     assert exact(plain) is plain
+
+
+class Inner(ms.Record):
+    ratio: float | None = None
+
+
+class Nest(ms.Record):
+    name: str | None
+    inner: Inner | None
+    many: list[Inner]
+    by_name: dict[str, float]
+    pair: tuple[str, float] | None
+    anything: Any
+    self: Nest | None = None
+
+
+@dataclasses.dataclass
+class Measured:
+    ratio: float
+
+
+floats = st.floats()
+ratios = st.builds(Inner, ratio=st.none() | floats)
+nests = st.builds(
+    Nest,
+    name=st.none() | st.just("null"),
+    inner=st.none() | ratios,
+    many=st.lists(ratios, max_size=2),
+    by_name=st.dictionaries(st.text(max_size=2), floats, max_size=2),
+    pair=st.none() | st.tuples(st.text(max_size=1), floats),
+    anything=st.none() | floats | st.lists(floats, max_size=1),
+)
+
+
+@given(st.recursive(nests, lambda inner: st.builds(msgspec.structs.replace, nests, self=inner), max_leaves=3))
+def test_numbers_of_every_place_survive(value: Nest) -> None:
+    serde = exact(JsonSerde(Nest))
+    assert repr(serde.decode(serde.encode(value))) == repr(value)
+
+
+def test_numbers_of_dataclasses_and_unions_survive() -> None:
+    for of, value in [
+        (Measured, Measured(math.inf)),
+        (int | float | str, math.nan),
+        (dict[str, Measured], {"x": Measured(math.nan)}),
+    ]:
+        serde = exact(JsonSerde(of))
+        assert repr(serde.decode(serde.encode(value))) == repr(value)
 
 
 def test_errors_are_the_usual_ones() -> None:

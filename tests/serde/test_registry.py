@@ -272,6 +272,22 @@ def test_what_cannot_be_registered_is_not_skipped_either(registry: Registry) -> 
         driver.pipe("in", 1, key="k")
 
 
+def test_a_global_table_waits_for_the_registry_too(registry: Registry) -> None:
+    data = of_values(ms.AvroSerde(Order, registry=ms.SchemaRegistry(registry.url))).encode(Order(1, "tea"))
+    client = ms.SchemaRegistry(registry.url, config=IMPATIENT)
+    app = ms.App("x")
+    known = app.global_table("orders", value=ms.AvroSerde(Order, registry=client), store="known")
+    app.stream("in", value=str).join(known, lambda _v, order: order.item, key=lambda v: v, result=str).to("out")
+    with TestDriver(app, settings=SKIPS) as driver:
+        registry.broken = True
+        with pytest.raises(RegistryError, match=r"orders-0 offset 0: the schema registry at"):
+            driver.pipe_bytes("orders", data, key=b"k")
+        registry.broken = False
+        driver.pipe_bytes("orders", data, key=b"k")
+        driver.pipe("in", "k")
+        assert [row.value for row in driver.read("out")] == ["tea"]
+
+
 def test_a_bad_record_is_skipped_as_any_other(registry: Registry) -> None:
     app = ms.App("x")
     app.stream("orders", value=ms.AvroSerde(Order, registry=ms.SchemaRegistry(registry.url))).to("out")

@@ -44,6 +44,8 @@ def _can_read(rows: KeyValueRows | VersionedRows, key: bytes | None, value: byte
             rows.key.decode(key)
         if value is not None:
             rows.value.decode(value)
+    except RegistryError:
+        raise
     except Exception:  # whatever a serde raises
         return False
     return True

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import inspect
 
 from millstream.serde.change import ChangeSerde
 from millstream.serde.contract import Serde
+from millstream.serde.finite import Check, non_finite_check
 from millstream.serde.functions import FunctionSerde
 from millstream.serde.json import JsonSerde
-from millstream.serde.shape import has, read_custom, write_custom
+from millstream.serde.shape import read_custom, write_custom
 from millstream.serde.sides import SideValuesSerde
 
 T = TypeVar("T")
@@ -24,13 +22,16 @@ T = TypeVar("T")
 def exact(serde: Serde[Any]) -> Serde[Any]:
     """The same encoding, but a value that is read is the one that was written, for stores and internal topics.
 
+    >>> import math
     >>> serde = exact(JsonSerde(list[float]))
     >>> serde.encode([1.5, math.inf]), serde.decode(serde.encode([1.5, math.inf]))
     (b'[1.5, Infinity]', [1.5, inf])
     """
     match serde:
-        case JsonSerde() if not serde.is_key and has(serde.type, inspect.FloatType, inspect.AnyType):
-            return FunctionSerde(serde.name, serde.type, _encoder(serde.encode), _decoder(serde), serde.cacheable)
+        case JsonSerde() if not serde.is_key and (check := non_finite_check(serde.type)) is not None:
+            return FunctionSerde(
+                serde.name, serde.type, _encoder(serde.encode, check), _decoder(serde), serde.cacheable
+            )
         case ChangeSerde():
             return ChangeSerde(exact(serde.inner))
         case SideValuesSerde():
@@ -40,10 +41,10 @@ def exact(serde: Serde[Any]) -> Serde[Any]:
             return serde
 
 
-def _encoder(encode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+def _encoder(encode: Callable[[Any], bytes], has_non_finite: Check) -> Callable[[Any], bytes]:
     def exactly(value: Any) -> bytes:
         data = encode(value)
-        if data.find(b"null") < 0 or not _has_non_finite(value):
+        if data.find(b"null") < 0 or not has_non_finite(value):
             return data
         return json.dumps(msgspec.to_builtins(value, str_keys=True, enc_hook=write_custom), ensure_ascii=False).encode()
 
@@ -64,21 +65,3 @@ def _decoder(serde: JsonSerde[Any]) -> Callable[[bytes], Any]:
             return msgspec.convert(json.loads(data), of, strict=False, str_keys=True, dec_hook=read_custom)
 
     return exactly
-
-
-def _has_non_finite(value: Any) -> bool:
-    match value:
-        case float():
-            return not math.isfinite(value)
-        case msgspec.Struct():
-            return any(_has_non_finite(getattr(value, name)) for name in value.__struct_fields__)
-        case dict():
-            return any(map(_has_non_finite, value.values()))
-        case list() | tuple() | set() | frozenset():
-            return any(map(_has_non_finite, value))
-        case _ if dataclasses.is_dataclass(value):
-            return any(_has_non_finite(getattr(value, field.name)) for field in dataclasses.fields(value))
-        case _ if hasattr(value, "__attrs_attrs__"):
-            return any(_has_non_finite(getattr(value, field.name)) for field in value.__attrs_attrs__)
-        case _:
-            return False
