@@ -4,11 +4,12 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench bench-keys test lint style types layers format
+.PHONY: help demo bench bench-keys test nightly lint style types layers format
 
 help:
 	@echo 'make demo [ARGS="..."]   a live match and its alerts, in this terminal'
 	@echo 'make test [ARGS="..."]   the whole test suite'
+	@echo 'make nightly [ARGS="..."]  the long runs that the suite leaves out'
 	@echo 'make bench [ARGS="..."]  Kafka Streams and Millstream on the same Apache Kafka (Java, Maven, Linux)'
 	@echo 'make bench-keys [ARGS="..."]  cost per record with few rows in the stores and with many; --short: a minute'
 	@echo 'make lint                style, types and the layers of the package'
@@ -19,6 +20,9 @@ demo: .venv/installed
 
 test: .venv/installed
 	@$(BIN)/python -m pytest $(ARGS)
+
+nightly: .venv/installed
+	@$(BIN)/python -m pytest -m nightly $(ARGS)
 
 bench: .venv/installed
 	@$(BIN)/python -m benchmarks $(ARGS)
