@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 
 from millstream.engine.context import Place
 from millstream.engine.parts import Downstream, Parts
-from millstream.model import Headers
 from millstream.plan.nodes import Emit
 
 # token (what tells rows apart), key, new and old value as stored (None: no row), timestamp
@@ -58,12 +57,21 @@ def with_results(
 
 def _latest(forward: Callable[[Any, Any, Any, int], None], parts: Parts) -> EmitFunction:
     context = parts.context
-    pending: dict[Any, tuple[Any, Any, Any, int, Headers, Place]] = {}
-    place = context.place if parts.failures.ask_for_sources else lambda: (None, -1)
+    pending: dict[Any, list[Any]] = {}  # [key, new and old value, timestamp, headers], and the place if it is asked for
+    take, place = pending.pop, context.place
+    nowhere: Place = (None, -1)
 
     def latest(token: Any, key: Any, new: Any, old: Any, timestamp: int) -> None:
-        before = pending.pop(token, None)  # and in again at the end: rule E3's order is by last update
-        pending[token] = (key, new, old if before is None else before[2], timestamp, context.headers, place())
+        held = take(token, None)  # and in again at the end: rule E3's order is by last update
+        if held is None:
+            pending[token] = [key, new, old, timestamp, context.headers, nowhere]
+        else:
+            held[1], held[3], held[4] = new, timestamp, context.headers
+            pending[token] = held
+
+    def placed(token: Any, key: Any, new: Any, old: Any, timestamp: int) -> None:
+        latest(token, key, new, old, timestamp)
+        pending[token][5] = place()
 
     def flush() -> None:
         updates, done = list(pending.items()), 0
@@ -79,4 +87,4 @@ def _latest(forward: Callable[[Any, Any, Any, int], None], parts: Parts) -> Emit
             context.headers, context.rows, context.row = (), None, -1
 
     parts.flushes.append(flush)
-    return latest
+    return placed if parts.failures.ask_for_sources else latest

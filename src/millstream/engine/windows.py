@@ -11,8 +11,9 @@ from millstream.engine.late import late_records
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.plan.nodes import Aggregate
 from millstream.plan.windows import FOREVER, TimeWindows, UnlimitedWindows
-from millstream.serde import Windowed
+from millstream.serde import Window, Windowed
 from millstream.state import WindowRows
+from millstream.state.window import Segment
 
 
 def windowed_aggregate(
@@ -46,9 +47,8 @@ def windowed_aggregate(
         end = stream_time - store.retention_ms
         return end if closer is None else min(end, closer.last_close - store.size_ms)
 
-    def update(key: Any, value: Any, timestamp: int, begin: int) -> bool:
+    def update(key: Any, value: Any, timestamp: int, begin: int, segment: Segment) -> bool:
         """Whether the record goes on to its next window."""
-        segment = segment_of(begin)
         entry = segment.rows.get(key)
         try:
             old = none() if entry is None else entry[0]
@@ -101,15 +101,17 @@ def windowed_aggregate(
 
     def unlimited(key: Any, value: Any, timestamp: int) -> None:
         if accepted(key, timestamp) and timestamp >= begins:  # W17
-            update(key, value, timestamp, begins)
+            update(key, value, timestamp, begins, segment_of(begins))
 
     if isinstance(windows, UnlimitedWindows):
         begins = windows.start_ms
         return unlimited
     size, advance = windows.size_ms, windows.advance_ms
 
+    current, current_begin = Segment(Window(0, 0)), -1
+
     def tumbling(key: Any, value: Any, timestamp: int) -> None:
-        nonlocal stream_time
+        nonlocal stream_time, current, current_begin
         if key is None:
             metrics.dropped += 1
             return
@@ -120,7 +122,10 @@ def windowed_aggregate(
             metrics.late += 1
             late(key, value, timestamp)
         else:
-            update(key, value, timestamp, begin)
+            # the store knows of a segment with unlogged changes, so that it need not be asked for it again
+            if begin != current_begin or not current.dirty or begin <= store.gone:
+                current, current_begin = segment_of(begin), begin
+            update(key, value, timestamp, begin, current)
         if closer is not None:
             closer.close(stream_time - grace)
 
@@ -130,7 +135,7 @@ def windowed_aggregate(
         for begin in range(max(0, timestamp - size + advance) // advance * advance, timestamp + 1, advance):  # W1
             if begin + kept <= stream_time:  # W3
                 metrics.late += 1
-            elif not update(key, value, timestamp, begin):
+            elif not update(key, value, timestamp, begin, segment_of(begin)):
                 break
         if timestamp - timestamp % advance + kept <= stream_time:  # late for the last of them, so for all
             late(key, value, timestamp)
