@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from millstream.dsl.program import Program
-from millstream.engine import EngineSettings, GlobalTables, Outbox, Task, Wiring, compile_task
+from millstream.engine import EngineSettings, GlobalTables, Outbox, Task, Wiring, compile_task, stores_on_disk
 from millstream.model import Batch, Headers, OutBatch, TopicPartition
 from millstream.plan.internal import Resolved, TaskSpec, internal_topic, internal_topics
 from millstream.plan.topology import Topology
+from millstream.state import CacheBudget, TaskDisk
 
 APP = "app"
 
@@ -75,12 +76,24 @@ class Plan:
         self.counts |= {topic.name: topic.partitions for topic in self.resolved.topics}
         self.global_rows: dict[str, Rows] = {}
 
-    def task(self, spec: TaskSpec, outbox: Outbox, *, wall_ms: int = 0) -> Task:
+    def task(
+        self,
+        spec: TaskSpec,
+        outbox: Outbox,
+        *,
+        wall_ms: int = 0,
+        disk: TaskDisk | None = None,
+        cache: CacheBudget | None = None,
+    ) -> Task:
         tables = GlobalTables(self.topology)
         for topic, rows in self.global_rows.items():
             tables.apply(batch_of(TopicPartition(topic, 0), rows))
-        wiring = Wiring(APP, self.settings, outbox, tables, wall_ms)
-        return compile_task(self.topology.subtopology(spec.id.subtopology), spec, wiring)
+        wiring = Wiring(APP, self.settings, outbox, tables, wall_ms, cache=cache)
+        return compile_task(self.topology.subtopology(spec.id.subtopology), spec, wiring, disk)
+
+    def on_disk(self, spec: TaskSpec) -> list[str]:
+        """The stores of a task that RocksDB takes."""
+        return stores_on_disk(self.topology.subtopology(spec.id.subtopology).stores, "rocksdb")
 
     def outbox(self) -> Outbox:
         return Outbox(self.counts)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from millstream.engine import EngineSettings, Outbox, Task
+from millstream.engine import EngineSettings
 from millstream.model import TopicPartition
 from millstream.plan.internal import TaskSpec
 from tests.engine.programs import (
@@ -25,7 +25,8 @@ from tests.engine.programs import (
     records,
     spread,
 )
-from tests.engine.tasks import Inputs, Log, Outcome, Plan, Rows, batch_of, one_record_rounds
+from tests.engine.replay import Replay
+from tests.engine.tasks import Inputs, Log, Outcome, Plan, Rows, one_record_rounds
 
 SETTINGS = EngineSettings(
     on_decode_error="skip", on_error="skip", on_send_error="skip", dead_letters="dlq", wait_for_inputs_ms=0
@@ -68,81 +69,6 @@ def inputs_of_all_tasks(plan: Plan, topics: Topics) -> list[tuple[TaskSpec, Inpu
         for target, rows in one_record_rounds(plan, spec, inputs).outputs.written.items():
             known.setdefault(target, []).extend(rows)
     return found
-
-
-class Replay:
-    """One task under random cuts; with `restarts`, it is closed now and then and goes on as a fresh, restored one."""
-
-    def __init__(self, plan: Plan, spec: TaskSpec, inputs: Inputs, random: Random) -> None:
-        self.plan, self.spec, self.inputs, self.random = plan, spec, inputs, random
-        self.outputs, self.changelog = Log(), Log()
-        self.outbox: Outbox = plan.outbox()
-        self.added = dict.fromkeys(inputs, 0)
-        self.task: Task = plan.task(spec, self.outbox)
-        self.task.start()
-        self.committed: dict[TopicPartition, tuple[int, str]] = {}
-        self.earlier = (0, 0)
-
-    def run(self, *, restarts: bool = False) -> Outcome:
-        while self._more_to_add():
-            self._process()
-            if restarts and self.random.random() < 0.3:
-                self._restart()
-        while self._process(rest=True):
-            pass
-        self._commit()
-        self.task.close()
-        return Outcome(self.outputs, self.changelog, self._counted())
-
-    def _counted(self) -> tuple[int, int]:
-        return self.earlier[0] + self.task.metrics.records, self.earlier[1] + self.task.metrics.late
-
-    def _more_to_add(self) -> bool:
-        """Add a piece of one partition; its end is known only with its last piece."""
-        open_ = [source for source, rows in self.inputs.items() if self.added[source] < len(rows)]
-        for source, rows in self.inputs.items():
-            if not rows:
-                self.task.caught_up(source, 0)
-        if not open_:
-            return False
-        source = self.random.choice(open_)
-        rows, first = self.inputs[source], self.added[source]
-        piece = rows[first : first + self.random.choice((0, 1, 2, 5, 50))]
-        self.task.add(batch_of(source, piece, first))
-        self.added[source] = first + len(piece)
-        if self.added[source] == len(rows):
-            self.task.caught_up(source, len(rows))
-        return True
-
-    def _process(self, *, rest: bool = False) -> int:
-        """One round: up to so many rows, perhaps up to a moment only."""
-        up_to = None if rest or self.random.random() < 0.5 else self.random.randrange(120)
-        taken = self.task.process(max_rows=self.random.choice((1, 2, 3, 1000)), up_to_ms=up_to, wall_ms=0)
-        if self.random.random() < 0.5:
-            self._commit()
-        return taken
-
-    def _commit(self) -> None:
-        self.task.end_round()
-        self.outputs.add(self.outbox.drain())
-        self.changelog.add(self.task.changelog())
-        self.task.committed()
-
-    def _restart(self) -> None:
-        self._commit()
-        self.committed |= self.task.positions()
-        self.earlier = self._counted()
-        self.task.close()
-        self.task = self.plan.task(self.spec, self.outbox)
-        log = self.changelog.compacted() if self.random.random() < 0.5 else self.changelog.written
-        for target, rows in log.items():
-            self.task.restore(target, batch_of(target, rows))
-        self.task.resume({source: metadata for source, (_, metadata) in self.committed.items()})
-        self.task.start()
-        for source, rows in self.inputs.items():
-            self.added[source] = self.committed[source][0] if source in self.committed else 0
-            if self.added[source] == len(rows):
-                self.task.caught_up(source, len(rows))
 
 
 def told(outcome: Outcome) -> dict[TopicPartition, Any]:

@@ -1,0 +1,80 @@
+"""Random programs with stores on disk: the same answers as in memory, whatever is evicted, lost, or not yet written."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from millstream.plan.internal import TaskSpec
+from tests.engine.programs import INNER_STREAM_JOINS, JOINS, SHAPES, STATEFUL, STATELESS, WINDOWS, recipes
+from tests.engine.replay import Files, FilesInMemory, Replay, RocksFiles, restore
+from tests.engine.tasks import Log, Plan, one_record_rounds
+from tests.engine.test_cuts import Recipe, contents, inputs_of_all_tasks, plan_of, told, topics_of
+
+QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+
+# as for restores in memory: punctuations begin anew after a restart, and so does the wait of rows without a partner
+RESTORABLE = recipes(
+    *STATELESS, *(kind for kind in STATEFUL if kind != "punctuate"), *WINDOWS, *JOINS, *INNER_STREAM_JOINS, *SHAPES
+)
+RUNS = (RESTORABLE, st.integers(0, 40), st.integers(1, 2), st.integers(0, 2**32))
+
+
+def check(recipe: Recipe, size: int, partitions: int, seed: int, folder: Path | None) -> None:
+    random = Random(seed)
+    topics = topics_of(random, size)
+    plan = plan_of(recipe, topics, partitions)
+    for spec, inputs in inputs_of_all_tasks(plan, topics):
+        whole = one_record_rounds(plan, spec, inputs)
+        names = plan.on_disk(spec)
+        files = FilesInMemory(names) if folder is None else RocksFiles(names, folder / str(spec.id))
+        cut = Replay(plan, spec, inputs, random, files).run(restarts=True)
+        expected, found = told(whole), told(cut)
+        for target in (expected.keys() | found.keys()) - {target for target in expected if target.topic == "dlq"}:
+            assert found.get(target) == expected.get(target)
+        assert contents(plan, spec, cut.changelog) == contents(plan, spec, whole.changelog)
+        assert rows_in(plan, spec, files, Log()) == rows_in(plan, spec, FilesInMemory(names), cut.changelog)
+
+
+def rows_in(plan: Plan, spec: TaskSpec, files: Files, changelog: Log) -> dict[str, list[tuple[bytes, bytes]]]:
+    """What local files have, once what they lack of a changelog is restored."""
+    disk = files.opened()
+    task = plan.task(spec, plan.outbox(), disk=disk)
+    restore(task, changelog)
+    task.start()
+    found = {name: list(disk.store(name).scan(b"", None)) for name in disk.names}
+    task.close()
+    return found
+
+
+@settings(max_examples=100, **QUIET)
+@given(*RUNS)
+def test_on_disk_as_in_memory(recipe: Recipe, size: int, partitions: int, seed: int) -> None:
+    check(recipe, size, partitions, seed, None)
+
+
+@settings(max_examples=10, **QUIET)
+@given(*RUNS)
+def test_in_rocksdb_as_in_memory(recipe: Recipe, size: int, partitions: int, seed: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        check(recipe, size, partitions, seed, Path(folder))
+
+
+@pytest.mark.nightly
+@settings(max_examples=2_000, **QUIET)
+@given(*RUNS)
+def test_on_disk_as_in_memory_at_length(recipe: Recipe, size: int, partitions: int, seed: int) -> None:
+    check(recipe, size, partitions, seed, None)
+
+
+@pytest.mark.nightly
+@settings(max_examples=200, **QUIET)
+@given(*RUNS)
+def test_in_rocksdb_as_in_memory_at_length(recipe: Recipe, size: int, partitions: int, seed: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        check(recipe, size, partitions, seed, Path(folder))
