@@ -22,7 +22,14 @@ from millstream.dsl.aggregates import (
     variance,
 )
 from millstream.dsl.calls import async_calls
-from millstream.dsl.stores import key_value_store, session_store, versioned_store, window_store
+from millstream.dsl.stores import (
+    in_memory,
+    in_rocksdb,
+    key_value_store,
+    session_store,
+    versioned_store,
+    window_store,
+)
 from millstream.dsl.stream import CogroupedStream, GlobalTable, GroupedStream, GroupedTable, SplitStream, Stream, Table
 from millstream.dsl.stream_joins import join_window
 from millstream.dsl.suppression import until_time_limit, until_window_closes
@@ -46,6 +53,8 @@ __all__ = [
     "first",
     "histogram",
     "hopping",
+    "in_memory",
+    "in_rocksdb",
     "join_window",
     "key_value_store",
     "last",

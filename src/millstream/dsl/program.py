@@ -15,7 +15,7 @@ from millstream.dsl.stream import Stream, Table
 from millstream.duration import Duration
 from millstream.errors import TopologyError
 from millstream.plan.describe import describe
-from millstream.plan.nodes import Emit, GlobalTable, Source, StoreSpec, TableSource
+from millstream.plan.nodes import Emit, GlobalTable, Source, StoreName, StoreSpec, TableSource
 from millstream.plan.picture import dot, mermaid
 from millstream.plan.rewrites import rewrites_named
 from millstream.plan.site import call_site
@@ -192,6 +192,8 @@ class Program(ByHand):
         """A topic as a table that every worker holds whole, all partitions, complete before anything is processed."""
         site = call_site("global_table")
         check_topics((topic,), site)
+        if isinstance(store, StoreName) and store.store_type != "memory":
+            raise TopologyError(f"{site}: global tables are kept in memory; name the store {str(store)!r} as it is")
         name = store or self._builder.name(f"{topic}-STATE-STORE")
         source = self._builder.name("KSTREAM-SOURCE")
         node = self._builder.name("KTABLE-SOURCE")

@@ -10,9 +10,30 @@ from typing import Any
 
 from millstream.duration import Duration, parse_duration_ms
 from millstream.errors import ConfigError, TopologyError
-from millstream.plan.nodes import StoreSpec
+from millstream.plan.nodes import StoreName, StoreSpec
 from millstream.plan.site import call_site
 from millstream.serde import Serde, serde_for
+
+
+def in_memory(name: str) -> str:
+    """The name of a store whose rows are kept in memory, whatever the application's `store` says.
+
+    It can be given wherever a store is named: as `store=` of an operator, or to `ms.key_value_store` and its like.
+
+    >>> key_value_store(in_memory("seen"), value=int).store_type
+    'memory'
+    """
+    return StoreName(name, "memory")
+
+
+def in_rocksdb(name: str) -> str:
+    """The name of a store whose rows are kept on disk, in RocksDB, whatever the application's `store` says.
+
+    >>> import millstream as ms
+    >>> app = ms.App("views")
+    >>> views = app.stream("views", value=str).group_by_key().count(store=ms.in_rocksdb("per-viewer"))
+    """
+    return StoreName(name, "rocksdb")
 
 
 def key_value_store(

@@ -11,7 +11,7 @@ from millstream.dsl.windowed import idle_ms
 from millstream.duration import Duration, parse_duration_ms
 from millstream.errors import ConfigError, TopologyError
 from millstream.plan.function import UserFunction, user_function
-from millstream.plan.nodes import Merge, StoreSpec
+from millstream.plan.nodes import Merge, StoreSpec, derived_store
 from millstream.plan.site import CallSite, call_site
 from millstream.plan.stream_joins import JoinRow, JoinWindow, StreamJoin, outer_sides
 from millstream.plan.tables import JoinKind
@@ -145,8 +145,8 @@ def _names(place: Handle, how: StreamJoining) -> _Names:
     joins = (f"{given}-{this}-join", f"{given}-{other}-join") if given else made
     stores, parked = tuple(f"{join}-store" for join in made), f"KSTREAM-OUTERSHARED-{made[0][-10:]}-store"
     if how.store is not None:
-        stores = tuple(f"{how.store}-{side}-join-store" for side in (this, other))
-        parked = f"{how.store}-{'outer' if right_outer else 'left'}-shared-join-store"
+        stores = tuple(derived_store(how.store, f"-{side}-join-store") for side in (this, other))
+        parked = derived_store(how.store, f"-{'outer' if right_outer else 'left'}-shared-join-store")
     merge = name("KSTREAM-MERGE", given and f"{given}-merge")
     return _Names((rows[0], rows[1]), joins, (stores[0], stores[1]), parked if left_outer else None, merge)
 

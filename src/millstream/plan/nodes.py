@@ -36,13 +36,34 @@ StoreKind: TypeAlias = Literal[
 ]
 
 
+class StoreName(str):
+    """A store's name that also says where its rows are kept."""
+
+    __slots__ = ("store_type",)
+    store_type: StoreType
+
+    def __new__(cls, name: str, store_type: StoreType) -> StoreName:
+        made = super().__new__(cls, name)
+        made.store_type = store_type
+        return made
+
+
+def derived_store(name: str, suffix: str) -> str:
+    """The name of one of several stores of an operator; it is kept where they all are.
+
+    >>> derived_store("clicks", "-this-join-store")
+    'clicks-this-join-store'
+    """
+    return StoreName(name + suffix, name.store_type) if isinstance(name, StoreName) else name + suffix
+
+
 @dataclass(frozen=True, slots=True)
 class StoreSpec:
     """A state store. `kind` tells its shape and the form of its changelog (rules F1, F2).
 
     `timestamped` stores keep a timestamp beside the value. `window_ms` and `retention_ms` are for windows only, and
     `history_ms` for versioned stores: how long a version is known after a newer one came. `store_type` None is the
-    application's default.
+    application's default; a `StoreName` tells it too.
     """
 
     name: str
@@ -58,6 +79,11 @@ class StoreSpec:
     shows_ms: int = 0  # how much longer than the retention Kafka's store of this kind shows a window (rule W20)
     logged: bool = True  # False: it has no changelog, and what it holds is lost with its task
     source_topic: str | None = None  # the table's own topic, where that serves as the changelog (rule K2)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.name, StoreName):
+            object.__setattr__(self, "store_type", self.name.store_type)
+            object.__setattr__(self, "name", str(self.name))
 
 
 @dataclass(frozen=True, slots=True)
