@@ -27,7 +27,9 @@ class MemoryDisk:
         within = keys[bisect_left(keys, first) : None if end is None else bisect_left(keys, end)]
         return iter([(key, self.rows[key]) for key in (reversed(within) if reverse else within)])
 
-    def note(self) -> bytes | None:
+    def note(self, data: bytes | None = None) -> bytes | None:
+        """Both sides of it: a disk's without data, a batch's with."""
+        self.noted = data or self.noted
         return self.noted
 
     def about(self) -> int:

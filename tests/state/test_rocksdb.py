@@ -39,6 +39,22 @@ def test_scans_are_in_order_and_leave_out_their_end(tmp_path: Path, memory: Rock
     disk.close()
 
 
+def test_a_scan_ends_where_it_should_however_long_it_takes(tmp_path: Path, memory: RocksMemory) -> None:
+    """The bound is memory of an object that has to live as long as the scan."""
+    disk = RocksTaskDisk(tmp_path, ["a"], memory)
+    batch = disk.batch()
+    for number in range(500):
+        batch.store("a").put(b"k\0" + number.to_bytes(8, "big"), b"v")
+    disk.write(batch)
+    del batch
+    rows = disk.store("a")
+    ends = [b"k\0" + bytes([128]) * (turn % 40 + 1) for turn in range(300)]
+    assert [len(list(rows.scan(b"k\0", end))) for end in ends] == [500] * 300
+    assert [len(list(rows.scan(b"k\0", b"k\0" + bytes([128, turn % 256])))) for turn in range(300)] == [500] * 300
+    assert [len(list(rows.scan(b"k\0", end, reverse=True))) for end in ends] == [500] * 300
+    disk.close()
+
+
 def test_a_scan_sees_what_was_there_when_it_began(tmp_path: Path, memory: RocksMemory) -> None:
     disk = filled(tmp_path, memory)
     scan = disk.store("a").scan(b"8", None)

@@ -39,7 +39,7 @@ Rows: TypeAlias = (
 
 # Kinds that can be on disk. The others hold what waits for its time, and are small; Kafka Streams too has them in
 # memory alone, and their changelogs keep them.
-ON_DISK: frozenset[StoreKind] = frozenset({"keyvalue"})
+ON_DISK: frozenset[StoreKind] = frozenset({"keyvalue", "versioned"})
 
 
 @runtime_checkable
@@ -91,7 +91,7 @@ def open_store(spec: StoreSpec, topic: str, disk: Disk | None = None) -> Rows:
         case "suppress":
             return SuppressRows(spec.name, (key, value))
         case "versioned":
-            return VersionedRows(spec.name, (key, value), spec.history_ms)
+            return VersionedRows(spec.name, (key, value), spec.history_ms, disk)
         case "join-buffer":
             return JoinBufferRows(spec.name, (key, value))
         case "join-window":

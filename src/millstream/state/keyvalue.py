@@ -163,17 +163,18 @@ class KeyValueRows:
 
     def _merged(self, disk: Disk, first: bytes, end: bytes | None, reverse: bool) -> Iterator[tuple[bytes, Any, Row]]:
         """Rows of the disk, and before them those that it does not have yet."""
-        encode, rows = self.key.encode, self._rows
+        encode, decode, rows = self.key.encode, self.key.decode, self._rows
         changed = ((encode(key), key, rows[key]) for key in self._dirty | self._unwritten)
-        fresh: list[tuple[bytes, bytes | tuple[Any, Row | None]]] = [
+        fresh = [
             (data, (key, None if row is None else row.copy()))
             for data, key, row in changed
             if first <= data and (end is None or data < end)
         ]
         fresh.sort(key=itemgetter(0), reverse=reverse)
-        stored: Iterator[tuple[bytes, bytes | tuple[Any, Row | None]]] = disk.scan(first, end, reverse=reverse)
-        for data, found in merged(stored, iter(fresh), reverse=reverse):
-            if isinstance(found, bytes):
-                yield data, self.key.decode(data), self._decoded(found)
-            elif found[1] is not None:
-                yield data, found[0], found[1]
+        rows_there = disk.scan(first, end, reverse=reverse)
+        stored: Iterator[tuple[bytes, tuple[Any, Row | None]]] = (
+            (data, (decode(data), self._decoded(value))) for data, value in rows_there
+        )
+        for data, (key, row) in merged(stored, iter(fresh), reverse=reverse):
+            if row is not None:
+                yield data, key, row

@@ -93,7 +93,7 @@ class RocksDisk:
         items: Iterator[Any] = self._family.items(
             backwards=reverse, from_key=None if reverse else first, read_opt=bounds
         )
-        scan = _until(items, first) if reverse else _all(items)
+        scan = _until(items, bounds, first) if reverse else _all(items, bounds)
         self._scans.add(scan)
         return scan
 
@@ -191,12 +191,15 @@ def _opened(folder: Path, stores: Sequence[str], memory: RocksMemory) -> Rdict:
         raise StateError(f"{folder} cannot be opened: {error}") from error
 
 
-def _all(items: Iterator[Any]) -> Scan:
-    """A generator can be closed, what rocksdict gives can't."""
+# Generators, because they can be closed, which rocksdict's iterators can't. The bounds are held as long as the iterator:
+# it reads them from the object's memory, and beyond that object's life it ends anywhere.
+
+
+def _all(items: Iterator[Any], _bounds: ReadOptions) -> Scan:
     yield from items
 
 
-def _until(items: Iterator[Any], last: bytes) -> Scan:
+def _until(items: Iterator[Any], _bounds: ReadOptions, last: bytes) -> Scan:
     for item in items:
         if item[0] < last:
             return
