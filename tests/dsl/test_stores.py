@@ -62,3 +62,12 @@ def test_a_global_table_cannot_be_on_disk() -> None:
     app.global_table("g", value=str, store=ms.in_memory("m"))
     with pytest.raises(TopologyError, match=r"test_stores.py:\d+.*global tables are kept in memory"):
         app.global_table("h", value=str, store=ms.in_rocksdb("d"))
+
+
+def test_a_store_without_a_changelog_cannot_be_on_disk() -> None:
+    app = ms.App("app")
+    stores = [ms.key_value_store(ms.in_rocksdb("s"), value=int, logged=False)]
+    with pytest.raises(TopologyError, match=r"test_stores.py:\d+.*'s' has no changelog"):
+        app.stream("in", value=str).process(Nothing, stores=stores)
+    free = ms.key_value_store("s", value=int, logged=False)
+    assert stores_on_disk([free], "rocksdb") == []

@@ -96,6 +96,11 @@ class Builder:
                 f"{site}: the keys of store {store.name!r} have no declared type that can be compared "
                 f"({store.key.name}); declare the key's type, such as key=str or a ms.Record"
             )
+        if store.store_type == "rocksdb" and not store.logged:
+            raise TopologyError(
+                f"{site}: the store {store.name!r} has no changelog, so it is kept in memory; "
+                "declare it with logged=True, or without ms.in_rocksdb"
+            )
         if store.name in self._global_tables:
             raise TopologyError(f"{site}: there is already a global table with the store {store.name!r}")
         known = self._stores.get(store.name)

@@ -191,8 +191,8 @@ def _opened(folder: Path, stores: Sequence[str], memory: RocksMemory) -> Rdict:
         raise StateError(f"{folder} cannot be opened: {error}") from error
 
 
-# Generators, because they can be closed, which rocksdict's iterators can't. The bounds are held as long as the iterator:
-# it reads them from the object's memory, and beyond that object's life it ends anywhere.
+# Generators, because they can be closed, which rocksdict's iterators can't. The bounds are held as long as the iterator
+# lives: it reads them from that object's memory, and would end anywhere.
 
 
 def _all(items: Iterator[Any], _bounds: ReadOptions) -> Scan:
