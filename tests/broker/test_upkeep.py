@@ -86,24 +86,24 @@ def test_idle_transactional_ids_are_forgotten() -> None:
 
 def test_offsets_of_groups_without_members_expire() -> None:
     cluster = Cluster()
-    coordinator = cluster.coordinator
-    coordinator.known("g")
-    coordinator.offsets.commit("g", {TopicPartition("t", 0): CommittedOffset(5, 0, "", NOW)})
-    coordinator.expire_offsets(NOW + 10, OFFSETS_RETENTION_MS)
-    coordinator.offsets.commit("g", {TopicPartition("t", 1): CommittedOffset(5, 0, "", NOW + 20)})
-    coordinator.expire_offsets(NOW + 9 + OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
-    assert len(coordinator.offsets.of_group("g")) == 2
-    coordinator.expire_offsets(NOW + 10 + OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
-    assert list(coordinator.offsets.of_group("g")) == [TopicPartition("t", 1)]
-    coordinator.expire_offsets(NOW + 20 + OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
-    assert coordinator.get("g") is None
+    groups = cluster.groups
+    groups.know("g")
+    groups.offsets.commit("g", {TopicPartition("t", 0): CommittedOffset(5, 0, "", NOW)})
+    groups.expire(NOW + 10, OFFSETS_RETENTION_MS)
+    groups.offsets.commit("g", {TopicPartition("t", 1): CommittedOffset(5, 0, "", NOW + 20)})
+    groups.expire(NOW + 9 + OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
+    assert len(groups.offsets.of_group("g")) == 2
+    groups.expire(NOW + 10 + OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
+    assert list(groups.offsets.of_group("g")) == [TopicPartition("t", 1)]
+    groups.expire(NOW + 20 + OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
+    assert groups.classic.get("g") is None
 
 
 def test_offsets_of_groups_with_members_do_not_expire() -> None:
     cluster = Cluster()
     cluster.join("")
     cluster.advance(1_000)
-    cluster.coordinator.offsets.commit("g", {TopicPartition("t", 0): CommittedOffset(5, 0, "", NOW)})
+    cluster.groups.offsets.commit("g", {TopicPartition("t", 0): CommittedOffset(5, 0, "", NOW)})
     for round_ in (1, 2):
-        cluster.coordinator.expire_offsets(NOW + round_ * 2 * OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
-    assert len(cluster.coordinator.offsets.of_group("g")) == 1
+        cluster.groups.expire(NOW + round_ * 2 * OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
+    assert len(cluster.groups.offsets.of_group("g")) == 1

@@ -38,7 +38,8 @@ JVM_OPTIONS = (
 )
 
 # Replication of one and few partitions, because there is one node; no retention by age, because tests write timestamps
-# of any year; a killed node's session ends soon, because the controller takes no new registration of it before.
+# of any year; a killed node's session ends soon, because the controller takes no new registration of it before;
+# members of groups beat often and timed-out transactions are looked for often, because tests wait for them.
 # Everything else is Kafka's default.
 PROPERTIES = """\
 process.roles=broker,controller
@@ -60,6 +61,9 @@ num.network.threads=2
 num.io.threads=4
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=500
+group.consumer.min.heartbeat.interval.ms=500
+group.consumer.heartbeat.interval.ms=500
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 offsets.topic.num.partitions=1
 offsets.topic.replication.factor=1
 transaction.state.log.num.partitions=1

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,6 +45,32 @@ def class_path() -> str:
             if not jars.exists():
                 _copy_jars(jars)
     return str(jars / "*")
+
+
+def compiled(sources: Path) -> str:
+    """Java's class path for the programs in a folder, which use Kafka's jars; compiled when a source has changed."""
+    files = sorted(sources.glob("*.java"))
+    digest = hashlib.sha256(b"".join([POM.read_bytes(), *(file.read_bytes() for file in files)])).hexdigest()[:12]
+    jars, classes = class_path(), CACHE / f"classes-{digest}"
+    if not classes.exists():
+        with _locked(CACHE / "classes.lock"):
+            if not classes.exists():
+                _compile(files, jars, classes)
+    return f"{classes}{os.pathsep}{jars}"
+
+
+def _compile(files: Sequence[Path], jars: str, target: Path) -> None:
+    home = os.environ.get("JAVA_HOME")
+    compiler = str(Path(home, "bin", "javac")) if home else shutil.which("javac")
+    if compiler is None or not Path(compiler).exists():
+        raise KafkaUnavailableError("a Java program of the tests must be compiled, and there is no javac")
+    partial = target.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    command = [compiler, "-Xlint:all,-path,-classfile", "-Werror", "-cp", jars, "-d", str(partial), *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=MAVEN_LIMIT_S, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"javac ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    partial.rename(target)
 
 
 def _copy_jars(target: Path) -> None:

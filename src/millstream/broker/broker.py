@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from millstream.broker.durability import Durability, Fsync, same_boot
-from millstream.broker.groups.coordinator import Coordinator
+from millstream.broker.groups.groups import Groups
 from millstream.broker.journal import Journal
 from millstream.broker.limits import DEFAULTS, Limits
 from millstream.broker.partitions import Opening, Partitions
@@ -64,6 +64,7 @@ class Broker:
             data.mkdir(parents=True, exist_ok=True)
         self.limits = limits
         self.timers = Timers()
+        self._new_id = new_id
         self.durability = Durability(fsync)
         written = self.durability.written
         self.metadata = Journal(data / "metadata.journal" if data else None, written)
@@ -74,17 +75,21 @@ class Broker:
         self.catalogue = Catalogue(self.metadata, new_id, limits)
         self.partitions = Partitions(self.catalogue, data / "topics" if data else None, self._log_opening(data))
         self.producer_ids = ProducerIds(self.metadata)
-        self.coordinator = Coordinator(self._groups_journal, self.timers, lambda: str(new_id()))
-        self.coordinator.restore(now_ms)
+        self.groups = Groups(self._groups_journal, self.timers, self.new_id, self.catalogue)
+        self.groups.restore(now_ms)
         self._transactions_journal = Journal(data / "transactions.journal" if data else None, written)
         self.transactions = Transactions(
-            self._transactions_journal, self.partitions, self.coordinator, self.producer_ids, self.timers, wall_ms
+            self._transactions_journal, self.partitions, self.groups, self.producer_ids, self.timers, wall_ms
         )
         self.transactions.restore(now_ms)
         self.auto_create_topics = True
 
     def _log_opening(self, data: Path | None) -> Opening:
         return Opening(self.durability.written, trusted=data is not None and same_boot(data))
+
+    def new_id(self) -> str:
+        """A random id, for members that come without one."""
+        return str(self._new_id())
 
     def create_topic(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
         """A topic with its logs. Raises TopicError, and OSError if the disk takes no more, with no topic made."""
@@ -99,7 +104,7 @@ class Broker:
 
     def has_room_for_group(self, group_id: str) -> bool:
         """Whether a group may be made under this name, or is there already."""
-        return self.coordinator.get(group_id) is not None or len(self.coordinator.groups()) < self.limits.groups
+        return self.groups.exists(group_id) or len(self.groups) < self.limits.groups
 
     def close(self) -> None:
         self.partitions.close()

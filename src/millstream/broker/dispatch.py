@@ -12,6 +12,7 @@ from millstream.broker.handlers import (
     cluster,
     commits,
     configs,
+    consumer_groups,
     fetch,
     groups,
     offsets,
@@ -64,6 +65,8 @@ HANDLERS: Mapping[int, Callable[[Broker, Call, Any, Reply], None]] = MappingProx
         apis.DESCRIBE_PRODUCERS: producers.describe_producers,
         apis.DESCRIBE_TRANSACTIONS: producers.describe_transactions,
         apis.LIST_TRANSACTIONS: producers.list_transactions,
+        apis.CONSUMER_GROUP_HEARTBEAT: consumer_groups.consumer_group_heartbeat,
+        apis.CONSUMER_GROUP_DESCRIBE: consumer_groups.consumer_group_describe,
         apis.LIST_CONFIG_RESOURCES: configs.list_config_resources,
         apis.DESCRIBE_TOPIC_PARTITIONS: cluster.describe_topic_partitions,
     }

@@ -32,7 +32,7 @@ def keep_up(broker: Broker, wall_ms: int) -> Iterator[None]:
         except (OSError, UnreadableRecordsError) as error:
             _log.error("%s: its segments cannot be changed: %s", log.name, error)
     try:
-        broker.coordinator.expire_offsets(wall_ms, OFFSETS_RETENTION_MS)
+        broker.groups.expire(wall_ms, OFFSETS_RETENTION_MS)
         broker.transactions.forget_before(wall_ms - TRANSACTIONAL_IDS_RETENTION_MS)
     except OSError as error:
         _log.error("what has expired cannot be forgotten yet: %s", error)

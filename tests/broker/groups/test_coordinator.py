@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from kio.schema.errors import ErrorCode
 
-from millstream.broker.groups.coordinator import Coordinator, JoinRequest, SyncRequest
+from millstream.broker.groups.coordinator import JoinRequest, SyncRequest
 from millstream.broker.groups.group import State
+from millstream.broker.groups.groups import Groups
 from millstream.broker.journal import Journal
 from millstream.broker.protocol.answers.groups import Joined, Synced
 from millstream.broker.timers import Timers
+from tests.broker.groups.topics import FakeTopics
 
 SESSION_MS = 10_000
 REBALANCE_MS = 60_000
@@ -28,8 +30,9 @@ class Cluster:
         self.timers = Timers()
         self.now = 0.0
         ids = count(1)
-        self.coordinator = Coordinator(self.journal, self.timers, lambda: str(next(ids)), initial_delay_ms=20)
-        self.coordinator.restore(0)
+        self.groups = Groups(self.journal, self.timers, lambda: str(next(ids)), FakeTopics())
+        self.groups.restore(0)
+        self.coordinator = self.groups.classic
 
     def advance(self, duration_ms: float) -> None:
         end = self.now + duration_ms
@@ -157,8 +160,8 @@ def test_the_last_to_leave_leaves_an_empty_group(cluster: Cluster) -> None:
     for joined in cluster.stable_pair():
         cluster.coordinator.leave("g", joined.member_id, None, cluster.now)
     assert cluster.state() is State.EMPTY
-    assert cluster.coordinator.delete("g") is ErrorCode.none
-    assert cluster.coordinator.delete("g") is ErrorCode.group_id_not_found
+    assert cluster.groups.delete("g") is ErrorCode.none
+    assert cluster.groups.delete("g") is ErrorCode.group_id_not_found
 
 
 def test_a_rebalance_while_others_wait_for_the_leader(cluster: Cluster) -> None:
@@ -273,4 +276,4 @@ def test_members_go_on_after_a_restart(cluster: Cluster) -> None:
 
 def test_a_group_with_members_is_not_deleted(cluster: Cluster) -> None:
     cluster.stable_pair()
-    assert cluster.coordinator.delete("g") is ErrorCode.non_empty_group
+    assert cluster.groups.delete("g") is ErrorCode.non_empty_group

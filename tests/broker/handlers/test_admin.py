@@ -168,6 +168,6 @@ def test_features_that_clients_may_rely_on(core: Core, version: int) -> None:
     schema = request_type(apis.API_VERSIONS, version)
     answer = core.ask(apis.API_VERSIONS, version, schema(client_software_name="c", client_software_version="1"))
     finalized = {each.name: each.max_version_level for each in answer.finalized_features}
-    assert finalized == {"transaction.version": 2}
+    assert finalized == {"group.version": 1, "transaction.version": 2}
     assert answer.finalized_features_epoch >= 0
     assert bool(answer.supported_features) is (version >= 4), "clients of version 3 cannot read a range from 0"

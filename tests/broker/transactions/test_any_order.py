@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from kio.schema.errors import ErrorCode
 
+from millstream.broker.transactions.transaction import State
 from tests.broker.core import Core
 from tests.broker.transactions.client import SecondVersionProducer, TransactionalProducer, committed_values
 from tests.broker.transactions.test_coordinator import killed_before_write
 
 PARTITIONS = 2
 TIMEOUT_MS = 5_000
+SECOND = 1
+"""The producer whose transactions are of version 2."""
 PRODUCERS = st.integers(0, 1)
 OK = ErrorCode.none
 
@@ -104,7 +107,11 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _ended(self, which: int, code: ErrorCode, commit: bool) -> None:
         if code is not OK:
-            assert code is not ErrorCode.invalid_txn_state or not self.written[which], "an open one can be ended"
+            known = self.core.broker.transactions.get(f"tx-{which}")
+            assert known is not None
+            assert known.state is not State.ONGOING or code is not ErrorCode.invalid_txn_state
+            if code is ErrorCode.invalid_txn_state and which == SECOND:
+                assert self.producers[which].end(commit=False) is OK, "its time was over; it may abort and go on"
             self._fenced(which, code)
         elif commit:
             self.committed |= set(self.written[which])

@@ -172,7 +172,7 @@ def test_timeouts_have_limits(core: Core, timeout_ms: int) -> None:
 
 def test_offsets_wait_for_the_end(core: Core, producer: TransactionalProducer) -> None:
     partition = TopicPartition("t", 0)
-    offsets = core.broker.coordinator.offsets
+    offsets = core.broker.groups.offsets
     assert producer.commit_offset("g", 0, 5) is ErrorCode.invalid_txn_state, "the group is not in the transaction"
     producer.add_group("g")
     assert producer.commit_offset("g", 0, 5, generation=3) is ErrorCode.illegal_generation
@@ -243,7 +243,7 @@ def test_a_kill_at_every_step_leaves_all_or_nothing(tmp_path: Path, commit: bool
         assert producer.end(commit=commit) is OK, "the producer, who knows nothing of it, asks again"
         visible = [committed_values(again, partition) for partition in (0, 1, 2)]
         assert visible == ([[b"v0"], [b"v1"], []] if commit else [[], [], []])
-        known = again.broker.coordinator.offsets.get("g", TopicPartition("t", 2))
+        known = again.broker.groups.offsets.get("g", TopicPartition("t", 2))
         assert (known is not None) is commit
         ends = [again.broker.partitions.get("t", partition).log.end_offset for partition in (0, 1)]  # type: ignore[union-attr]
         assert ends == [2, 2], "one marker each"

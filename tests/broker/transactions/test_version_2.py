@@ -16,6 +16,7 @@ from millstream.broker.transactions.transaction import (
     Transaction,
     completed,
     ended_raising,
+    fenced,
     initialized,
 )
 from millstream.model import TopicPartition
@@ -123,27 +124,47 @@ def test_the_second_version_goes_on_with_another_id(core: Core, producer: Second
     assert committed_values(core, 0) == [b"v0", b"v1"]
 
 
-def test_whoever_timed_out_is_fenced(core: Core) -> None:
+def test_whoever_timed_out_may_abort_and_go_on(core: Core) -> None:
     producer = SecondVersionProducer(core, "tx", timeout_ms=5_000)
     producer.init(version=5)
     producer.write(0, b"v0")
     core.advance(5_000)
+    assert state(core) is State.COMPLETE_ABORT
     assert producer.write(0, b"v1") is ErrorCode.invalid_producer_epoch
-    assert producer.end(commit=False) is ErrorCode.producer_fenced
-    assert producer.init(version=5) is OK
+    assert producer.end(commit=True) is ErrorCode.invalid_txn_state
+    assert producer.end(commit=False) is OK
     assert producer.write(0, b"v2") is OK
+    assert producer.end(commit=True) is OK
+    assert committed_values(core, 0) == [b"v2"]
+
+
+def test_a_timeout_that_uses_up_the_epochs_fences() -> None:
+    last = fenced(Transaction(7, LARGEST_EPOCH, 1000, State.ONGOING, version=2), 0)
+    aborted = completed(last, 0)
+    asking = Owner(7, LARGEST_EPOCH)
+    assert ended_raising(aborted, asking, lambda: 8, 0, commit=False) is ErrorCode.producer_fenced
+
+
+def test_a_zombie_that_timed_out_is_fenced_by_its_heir(core: Core) -> None:
+    zombie = SecondVersionProducer(core, "tx", timeout_ms=5_000)
+    zombie.init(version=5)
+    zombie.write(0, b"v0")
+    heir = SecondVersionProducer(core, "tx")
+    assert heir.init(version=5) is OK
+    assert zombie.end(commit=False) is ErrorCode.producer_fenced
+    assert zombie.end(commit=True) is ErrorCode.producer_fenced
 
 
 def test_offsets_join_their_group(core: Core, producer: SecondVersionProducer) -> None:
     assert producer.commit_offset("g", 2, 5) is OK
-    assert core.broker.coordinator.offsets.get("g", TopicPartition("t", 2)) is None
+    assert core.broker.groups.offsets.get("g", TopicPartition("t", 2)) is None
     assert producer.end(commit=True) is OK
-    known = core.broker.coordinator.offsets.get("g", TopicPartition("t", 2))
+    known = core.broker.groups.offsets.get("g", TopicPartition("t", 2))
     assert known is not None
     assert known.offset == 5
     producer.commit_offset("g", 2, 9)
     producer.end(commit=False)
-    assert core.broker.coordinator.offsets.get("g", TopicPartition("t", 2)) == known
+    assert core.broker.groups.offsets.get("g", TopicPartition("t", 2)) == known
 
 
 @pytest.mark.parametrize(
@@ -187,7 +208,7 @@ def test_a_kill_at_every_step_leaves_all_or_nothing(tmp_path: Path, commit: bool
         assert producer.epoch == before + 1
         visible = [committed_values(again, partition) for partition in (0, 1)]
         assert visible == ([[b"v0"], [b"v1"]] if commit else [[], []])
-        assert (again.broker.coordinator.offsets.get("g", TopicPartition("t", 2)) is not None) is commit
+        assert (again.broker.groups.offsets.get("g", TopicPartition("t", 2)) is not None) is commit
         assert producer.write(0, b"w0") is OK
         again.broker.close()
         steps = writes[0]

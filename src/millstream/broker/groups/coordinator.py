@@ -1,4 +1,4 @@
-"""The coordinator of all groups: join, sync, heartbeat and leave, checked as Kafka checks them.
+"""The coordinator of classic groups: join, sync, heartbeat and leave, checked as Kafka checks them.
 
 Rules: Kafka's GroupCoordinator for the classic protocol (KIP-62, KIP-345, KIP-394, KIP-429, KIP-800).
 """
@@ -13,7 +13,6 @@ from kio.schema.errors import ErrorCode
 
 from millstream.broker.groups.group import Group, State
 from millstream.broker.groups.member import Member, Protocols
-from millstream.broker.groups.offsets import CommittedOffsets
 from millstream.broker.groups.snapshot import restore, snapshot
 from millstream.broker.journal import Journal
 from millstream.broker.protocol.answers.groups import Joined, LeftMember, Synced
@@ -60,14 +59,11 @@ class Coordinator:
     def __init__(
         self, journal: Journal, timers: Timers, new_id: Callable[[], str], initial_delay_ms: float = 20.0
     ) -> None:
-        self.offsets = CommittedOffsets(journal)
         self._journal = journal
         self._timers = timers
         self._new_id = new_id
         self._initial_delay_ms = initial_delay_ms
         self._groups: dict[str, Group] = {}
-        self._empty_since: dict[str, int] = {}
-        """Time of day at which a group with offsets was first seen without members."""
 
     def restore(self, now_ms: float) -> None:
         """Bring back the groups as they were when the broker ended; every session begins anew."""
@@ -75,11 +71,16 @@ class Coordinator:
             if key.startswith(_GROUP):
                 group_id = key.removeprefix(_GROUP)
                 restore(self._create(group_id), value, now_ms)
-        for group_id in self.offsets.groups():
-            self._groups.get(group_id) or self._create(group_id)
+
+    def __len__(self) -> int:
+        return len(self._groups)
 
     def get(self, group_id: str) -> Group | None:
         return self._groups.get(group_id)
+
+    def known(self, group_id: str) -> Group:
+        """The group, made if it is new (a commit without membership makes one)."""
+        return self._groups.get(group_id) or self._create(group_id)
 
     def groups(self) -> list[Group]:
         return list(self._groups.values())
@@ -178,45 +179,11 @@ class Coordinator:
         group.keep_alive(group.members[member_id], now_ms)
         return ErrorCode.rebalance_in_progress if group.state is State.COMPLETING else None
 
-    def transactional_commit_problem(
-        self, group_id: str, member_id: str, instance_id: str | None, generation: int, now_ms: float
-    ) -> ErrorCode | None:
-        """The same for a commit in a transaction: one that names no member is taken, as old producers send it."""
-        if generation < 0 and not member_id and instance_id is None:
-            return None
-        return self.commit_problem(group_id, member_id, instance_id, generation, now_ms)
-
-    def known(self, group_id: str) -> Group:
-        """The group, made if it is new (a commit without membership makes one)."""
-        return self._groups.get(group_id) or self._create(group_id)
-
-    def expire_offsets(self, wall_ms: int, retention_ms: int) -> None:
-        """Forget commits that are older than that, of groups that have had no members for as long (KIP-211)."""
-        for group_id in self.offsets.groups():
-            group = self._groups.get(group_id)
-            if group is None or group.state is not State.EMPTY:
-                self._empty_since.pop(group_id, None)
-                continue
-            if self._empty_since.setdefault(group_id, wall_ms) > wall_ms - retention_ms:
-                continue
-            known = self.offsets.of_group(group_id)
-            old = [each for each, value in known.items() if value.committed_at_ms <= wall_ms - retention_ms]
-            self.offsets.delete(group_id, old)
-            if not self.offsets.of_group(group_id):
-                self.delete(group_id)
-
-    def delete(self, group_id: str) -> ErrorCode:
-        group = self._groups.get(group_id)
-        if group is None:
-            return ErrorCode.group_id_not_found
-        if group.state is not State.EMPTY:
-            return ErrorCode.non_empty_group
-        del self._groups[group_id]
-        self._empty_since.pop(group_id, None)
-        self.offsets.delete_group(group_id)
+    def forget(self, group_id: str) -> None:
+        """Let go of a group without members. Raises OSError with nothing changed."""
         if _GROUP + group_id in self._journal:
             self._journal.put({_GROUP + group_id: None})
-        return ErrorCode.none
+        self._groups.pop(group_id, None)
 
     # --- the ways in
 

@@ -38,8 +38,8 @@ _GROUP_KEY, _TRANSACTION_KEY = 0, 1
 _BROKERS, _CONTROLLERS = 1, 2
 _MOST_DESCRIBED = 2000
 
-_FEATURES = (("transaction.version", 0, 2),)
-"""What clients may rely on (KIP-584): transactions of version 2. Clients before version 4 of
+_FEATURES = (("group.version", 0, 1), ("transaction.version", 0, 2))
+"""What clients may rely on (KIP-584): the consumer protocol, transactions of version 2. Clients before version 4 of
 ApiVersions cannot read features that begin at 0.
 """
 

@@ -14,8 +14,9 @@ from kio.schema.offset_delete.v0.request import OffsetDeleteRequest
 from kio.schema.offset_fetch.v9.request import OffsetFetchRequest, OffsetFetchRequestGroup
 
 from millstream.broker.broker import Broker, Call, Reply
+from millstream.broker.groups.groups import Committer
 from millstream.broker.groups.offsets import CommittedOffset
-from millstream.broker.groups.subscription import CONSUMER, subscribed_topics
+from millstream.broker.groups.subscription import CONSUMER
 from millstream.broker.handlers.topic_ids import Named, named_topic
 from millstream.broker.protocol.answers.groups import (
     FetchedOffset,
@@ -30,18 +31,19 @@ from millstream.broker.protocol.apis import OFFSET_COMMIT, OFFSET_FETCH
 from millstream.model import TopicPartition
 
 _LONGEST_METADATA = 4096
+_EPOCHS_FROM = 9
+"""Version from which a client knows that its member epoch can be stale (KIP-848)."""
 _log = logging.getLogger(__name__)
 
 
 def offset_commit(broker: Broker, call: Call, message: OffsetCommitRequest, reply: Reply) -> None:
     """All that can be stored are stored together; the answer comes when they are."""
-    problem = broker.coordinator.commit_problem(
-        message.group_id,
-        message.member_id,
-        message.group_instance_id,
-        message.generation_id_or_member_epoch,
-        call.now_ms,
+    who = Committer(
+        message.group_id, message.member_id, message.group_instance_id, message.generation_id_or_member_epoch
     )
+    problem = broker.groups.commit_problem(who, call.now_ms)
+    if problem is ErrorCode.stale_member_epoch and call.version < _EPOCHS_FROM:
+        problem = ErrorCode.unsupported_version
     if not message.group_id:
         problem = ErrorCode.invalid_group_id
     elif not broker.has_room_for_group(message.group_id):
@@ -90,9 +92,9 @@ def with_error(results: OffsetResults, error: ErrorCode) -> OffsetResults:
 
 
 def _stored(broker: Broker, group_id: str, offsets: Mapping[TopicPartition, CommittedOffset]) -> bool:
-    broker.coordinator.known(group_id)
+    broker.groups.know(group_id)
     try:
-        broker.coordinator.offsets.commit(group_id, offsets)
+        broker.groups.offsets.commit(group_id, offsets)
     except OSError as error:
         _log.error("offsets of group %s cannot be written: %s", group_id, error)
         return False
@@ -107,7 +109,10 @@ def offset_fetch(broker: Broker, call: Call, message: OffsetFetchRequest, reply:
 def _fetched(broker: Broker, call: Call, asked: OffsetFetchRequestGroup, require_stable: bool) -> FetchedOffsetsGroup:
     """Null topics are all that the group has committed; partitions without a commit have offset -1."""
     group_id = asked.group_id
-    committed = broker.coordinator.offsets.of_group(group_id)
+    problem = broker.groups.fetch_problem(Committer(group_id, asked.member_id or "", None, asked.member_epoch))
+    if problem is not None:
+        return FetchedOffsetsGroup(group_id, (), problem)
+    committed = broker.groups.offsets.of_group(group_id)
     unstable = broker.transactions.unstable(group_id) if require_stable else frozenset()
     wanted: list[tuple[Named, Iterable[int]]] = []
     if asked.topics is None:
@@ -143,24 +148,20 @@ def _offset(
 
 def offset_delete(broker: Broker, call: Call, message: OffsetDeleteRequest, reply: Reply) -> None:
     """Offsets of topics that a member is subscribed to stay."""
-    group = broker.coordinator.get(message.group_id)
-    if group is None:
+    classic = broker.groups.classic.get(message.group_id)
+    if classic is None and broker.groups.consumer.get(message.group_id) is None:
         reply(OffsetResults((), ErrorCode.group_id_not_found))
         return
-    if group.members and group.protocol_type != CONSUMER:
+    if classic is not None and classic.members and classic.protocol_type != CONSUMER:
         reply(OffsetResults((), ErrorCode.non_empty_group))
         return
-    in_use = {
-        topic
-        for member in group.members.values()
-        for topic in subscribed_topics(member.metadata_for(group.protocol_name or member.protocols[0][0]))
-    }
+    in_use = broker.groups.subscribed(message.group_id)
     results = []
     for topic in message.topics:
         partitions = [TopicPartition(topic.name, each.partition_index) for each in topic.partitions]
         error = ErrorCode.group_subscribed_to_topic if topic.name in in_use else ErrorCode.none
         if error is ErrorCode.none:
-            broker.coordinator.offsets.delete(message.group_id, partitions)
+            broker.groups.offsets.delete(message.group_id, partitions)
         answers = tuple(PartitionResult(each.partition, error) for each in partitions)
         results.append(TopicPartitionResults(topic.name, answers))
     reply(OffsetResults(tuple(results)))

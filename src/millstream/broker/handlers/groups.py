@@ -1,4 +1,4 @@
-"""Membership of groups: JoinGroup, SyncGroup, Heartbeat, LeaveGroup; DescribeGroups, ListGroups, DeleteGroups."""
+"""Classic groups: JoinGroup, SyncGroup, Heartbeat, LeaveGroup, DescribeGroups; all groups: ListGroups, DeleteGroups."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from kio.schema.sync_group.v5.request import SyncGroupRequest
 from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.groups.coordinator import JoinRequest, SyncRequest
 from millstream.broker.groups.group import Group
+from millstream.broker.groups.subscription import CONSUMER
 from millstream.broker.handlers.durations import milliseconds
 from millstream.broker.protocol.answers.groups import (
     DeletedGroup,
@@ -32,6 +33,7 @@ _ID_REQUIRED_FROM = 4
 _SKIP_ASSIGNMENT_FROM = 9
 _MEMBER_ERRORS_FROM = 3
 _NOT_FOUND_FROM = 6
+_CLASSIC = "classic"
 
 
 def join_group(broker: Broker, call: Call, message: JoinGroupRequest, reply: Reply) -> None:
@@ -53,7 +55,11 @@ def join_group(broker: Broker, call: Call, message: JoinGroupRequest, reply: Rep
         requires_known_id=call.version >= _ID_REQUIRED_FROM,
         can_skip_assignment=call.version >= _SKIP_ASSIGNMENT_FROM,
     )
-    broker.coordinator.join(request, call.now_ms, reply)
+    error = broker.groups.become_classic(message.group_id)
+    if error is not None:
+        reply(Joined(error, message.member_id))
+        return
+    broker.groups.classic.join(request, call.now_ms, reply)
 
 
 def sync_group(broker: Broker, call: Call, message: SyncGroupRequest, reply: Reply) -> None:
@@ -66,11 +72,11 @@ def sync_group(broker: Broker, call: Call, message: SyncGroupRequest, reply: Rep
         message.protocol_name,
         {each.member_id: each.assignment for each in message.assignments},
     )
-    broker.coordinator.sync(request, call.now_ms, reply)
+    broker.groups.classic.sync(request, call.now_ms, reply)
 
 
 def heartbeat(broker: Broker, call: Call, message: HeartbeatRequest, reply: Reply) -> None:
-    error = broker.coordinator.heartbeat(
+    error = broker.groups.classic.heartbeat(
         message.group_id, message.member_id, message.group_instance_id, message.generation_id, call.now_ms
     )
     reply(ErrorOnly(error))
@@ -79,7 +85,7 @@ def heartbeat(broker: Broker, call: Call, message: HeartbeatRequest, reply: Repl
 def leave_group(broker: Broker, call: Call, message: LeaveGroupRequest, reply: Reply) -> None:
     """Before version 3 one member leaves and its error is the answer's."""
     left = tuple(
-        broker.coordinator.leave(message.group_id, each.member_id, each.group_instance_id, call.now_ms)
+        broker.groups.classic.leave(message.group_id, each.member_id, each.group_instance_id, call.now_ms)
         for each in message.members
     )
     top = left[0].error_code if call.version < _MEMBER_ERRORS_FROM and left else ErrorCode.none
@@ -87,7 +93,7 @@ def leave_group(broker: Broker, call: Call, message: LeaveGroupRequest, reply: R
 
 
 def describe_groups(broker: Broker, call: Call, message: DescribeGroupsRequest, reply: Reply) -> None:
-    described = tuple(_described(name, broker.coordinator.get(name), call.version) for name in message.groups)
+    described = tuple(_described(name, broker.groups.classic.get(name), call.version) for name in message.groups)
     reply(DescribedGroups(described))
 
 
@@ -120,15 +126,24 @@ def _described(group_id: str, group: Group | None, version: int) -> DescribedGro
 
 
 def list_groups(broker: Broker, call: Call, message: ListGroupsRequest, reply: Reply) -> None:
+    """Filters by state and by type; names of neither are told apart by case."""
     wanted = {state.lower() for state in message.states_filter}
+    types = {name.lower() for name in message.types_filter}
+    known = [
+        ListedGroup(group.group_id, group.protocol_type or "", group.state.value, _CLASSIC)
+        for group in broker.groups.classic.groups()
+    ]
+    known += [
+        ListedGroup(group.group_id, CONSUMER, group.state.value, CONSUMER) for group in broker.groups.consumer.groups()
+    ]
     listed = tuple(
-        ListedGroup(group.group_id, group.protocol_type or "", group.state.value)
-        for group in broker.coordinator.groups()
-        if not wanted or group.state.value.lower() in wanted
+        each
+        for each in known
+        if (not wanted or each.group_state.lower() in wanted) and (not types or each.group_type in types)
     )
     reply(ListedGroups(listed))
 
 
 def delete_groups(broker: Broker, call: Call, message: DeleteGroupsRequest, reply: Reply) -> None:
-    results = tuple(DeletedGroup(name, broker.coordinator.delete(name)) for name in message.groups_names)
+    results = tuple(DeletedGroup(name, broker.groups.delete(name)) for name in message.groups_names)
     reply(DeletedGroups(results))

@@ -22,7 +22,7 @@ from millstream.broker.protocol.answers.admin import (
     TopicProducers,
     TransactionTopic,
 )
-from millstream.broker.transactions.transaction import PREPARED, State, Transaction
+from millstream.broker.transactions.transaction import State, Transaction
 
 _NO_TIME = datetime.fromtimestamp(-0.001, UTC)
 """What Kafka writes as -1."""
@@ -66,13 +66,12 @@ def _described(transactional_id: str, known: Transaction | None) -> DescribedTra
     topics: dict[str, list[int]] = {}
     for partition in known.partitions:
         topics.setdefault(partition.topic, []).append(partition.partition)
-    runs = known.state is State.ONGOING or known.state in PREPARED
     return DescribedTransaction(
         transactional_id,
         ErrorCode.none,
         known.state.value,
         timedelta(milliseconds=known.timeout_ms),
-        datetime.fromtimestamp(known.changed_ms / 1000, UTC) if runs else _NO_TIME,
+        datetime.fromtimestamp(known.began_ms / 1000, UTC) if known.began_ms >= 0 else _NO_TIME,
         known.producer_id,
         known.epoch,
         tuple(TransactionTopic(name, tuple(indexes)) for name, indexes in topics.items()),

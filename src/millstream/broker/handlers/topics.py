@@ -109,7 +109,7 @@ def _delete(broker: Broker, asked: DeleteTopicState) -> DeletedTopic:
         return DeletedTopic(topic.name, ErrorCode.kafka_storage_error, str(error), topic.topic_id)
     broker.partitions.remove(topic)
     with contextlib.suppress(OSError):  # the topic is gone for good; commits of it that stay do no harm
-        broker.coordinator.offsets.delete_topic(topic.name)
+        broker.groups.offsets.delete_topic(topic.name)
     return DeletedTopic(topic.name, topic_id=topic.topic_id)
 
 

@@ -17,6 +17,7 @@ from kio.schema.init_producer_id.v5.request import InitProducerIdRequest
 from kio.schema.txn_offset_commit.v5.request import TxnOffsetCommitRequest
 
 from millstream.broker.broker import Broker, Call, Reply
+from millstream.broker.groups.groups import Committer
 from millstream.broker.handlers.commits import checked_offsets, with_error
 from millstream.broker.handlers.durations import milliseconds
 from millstream.broker.handlers.topic_ids import Named
@@ -97,9 +98,8 @@ def add_offsets_to_txn(broker: Broker, call: Call, message: AddOffsetsToTxnReque
 def txn_offset_commit(broker: Broker, call: Call, message: TxnOffsetCommitRequest, reply: Reply) -> None:
     """The group's coordinator checks the member, the transaction's the producer; the offsets wait for its end."""
     problem = ErrorCode.invalid_group_id if not message.group_id else None
-    problem = problem or broker.coordinator.transactional_commit_problem(
-        message.group_id, message.member_id, message.group_instance_id, message.generation_id, call.now_ms
-    )
+    who = Committer(message.group_id, message.member_id, message.group_instance_id, message.generation_id)
+    problem = problem or broker.groups.transactional_commit_problem(who, call.now_ms)
     topics = [(Named(topic.name, None), topic) for topic in message.topics]
     offsets, results = checked_offsets(broker, topics, problem, call.wall_ms)
     if offsets:

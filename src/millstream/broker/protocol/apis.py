@@ -111,6 +111,8 @@ APIS: MappingProxyType[int, Api] = MappingProxyType(
             _api(DESCRIBE_PRODUCERS, 0, 0),
             _api(DESCRIBE_TRANSACTIONS, 0, 0),
             _api(LIST_TRANSACTIONS, 0, 2),
+            _api(CONSUMER_GROUP_HEARTBEAT, 0, 1),
+            _api(CONSUMER_GROUP_DESCRIBE, 0, 1),
             _api(LIST_CONFIG_RESOURCES, 0, 1),
             _api(DESCRIBE_TOPIC_PARTITIONS, 0, 0),
         )

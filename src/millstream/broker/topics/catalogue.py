@@ -44,6 +44,8 @@ class Catalogue:
         self._new_id = new_id
         self._topics: dict[str, Topic] = {}
         self._names: dict[UUID, str] = {}
+        self.version = 0
+        """Another number after every change of the topics."""
         for key, value in journal.items():
             if key.startswith(_TOPIC):
                 name = key.removeprefix(_TOPIC)
@@ -55,6 +57,9 @@ class Catalogue:
     def with_id(self, topic_id: UUID | None) -> Topic | None:
         """The topic that has this id now; one that was deleted and made again has another (KIP-516)."""
         return None if topic_id is None else self._topics.get(self._names.get(topic_id, ""))
+
+    def by_name(self) -> Mapping[str, Topic]:
+        return self._topics
 
     def topics(self) -> list[Topic]:
         """All topics, by name."""
@@ -126,6 +131,7 @@ class Catalogue:
         gone = {key: None for key in starts if key in self._journal}
         self._journal.put({_TOPIC + name: None, **gone})
         del self._names[topic.topic_id]
+        self.version += 1
         return self._topics.pop(name)
 
     def start_offset(self, partition: TopicPartition) -> int:
@@ -143,3 +149,4 @@ class Catalogue:
     def _keep(self, topic: Topic) -> None:
         self._topics[topic.name] = topic
         self._names[topic.topic_id] = topic.name
+        self.version += 1

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 from kio.schema.errors import ErrorCode
 
-from millstream.broker.groups.coordinator import Coordinator
+from millstream.broker.groups.groups import Groups
 from millstream.broker.groups.offsets import CommittedOffset
 from millstream.broker.journal import Journal
 from millstream.broker.log.batch import BatchHeader
@@ -60,7 +60,7 @@ class Transactions:
         self,
         journal: Journal,
         partitions: Partitions,
-        groups: Coordinator,
+        groups: Groups,
         producer_ids: ProducerIds,
         timers: Timers,
         wall_ms: Callable[[], int],
@@ -122,12 +122,17 @@ class Transactions:
         return after.owner
 
     def add_partitions(
-        self, transactional_id: str, asking: Owner, partitions: Iterable[TopicPartition], now_ms: float
+        self,
+        transactional_id: str,
+        asking: Owner,
+        partitions: Iterable[TopicPartition],
+        now_ms: float,
+        *,
+        version: int = 1,
     ) -> ErrorCode:
         known = self._known.get(transactional_id)
-        return self._went_on(
-            transactional_id, known, with_partitions(known, asking, partitions, self._wall_ms()), now_ms
-        )
+        after = with_partitions(known, asking, partitions, self._wall_ms(), version=version)
+        return self._went_on(transactional_id, known, after, now_ms)
 
     def add_group(self, transactional_id: str, asking: Owner, group: str, now_ms: float) -> ErrorCode:
         known = self._known.get(transactional_id)
@@ -145,7 +150,7 @@ class Transactions:
         """A group that has not joined is an error, or joins by this in version 2."""
         known = self._known.get(transactional_id)
         if joins is Joins.BY_WRITING:
-            began = with_group(known, asking, group, self._wall_ms())
+            began = with_group(known, asking, group, self._wall_ms(), version=2)
             if isinstance(began, ErrorCode):
                 return told(began, joins)
             return self._went_on(transactional_id, known, with_offsets(began, asking, group, offsets), now_ms)
@@ -207,7 +212,7 @@ class Transactions:
             transactional_id = self._id_of.get(header.producer_id, "")
             error = self.verify(transactional_id, asking, partition)
             if error is ErrorCode.transaction_abortable and joins is Joins.BY_WRITING:
-                error = self.add_partitions(transactional_id, asking, (partition,), now_ms)
+                error = self.add_partitions(transactional_id, asking, (partition,), now_ms, version=2)
             return None if error is ErrorCode.none else told(error, joins)
 
         return problem
@@ -260,7 +265,7 @@ class Transactions:
                 value = CommittedOffset(each.offset, each.leader_epoch, each.metadata, self._wall_ms())
                 by_group.setdefault(each.group, {})[each.partition] = value
         for group, offsets in by_group.items():
-            self._groups.known(group)
+            self._groups.know(group)
             self._groups.offsets.commit(group, offsets)
 
     def _abort_strays(self) -> None:

@@ -70,8 +70,10 @@ class Transaction(msgspec.Struct, frozen=True):
     last_producer_id: int = NO_PRODUCER_ID
     changed_ms: int = -1
     """Time of day of the last change of state."""
-    raised: bool = False
-    """Whether the last end raised the epoch: the producer may ask for that end again with the epoch before."""
+    began_ms: int = -1
+    """Time of day at which the last transaction began."""
+    version: int = 1
+    """Of the transaction: in version 2 its end raises the epoch, and may be asked for again with the epoch before."""
     next_producer_id: int = NO_PRODUCER_ID
     """The id that the producer goes on with when this end is complete, if its epochs are used up."""
 
@@ -93,19 +95,21 @@ def owner_problem(known: Transaction | None, asking: Owner) -> ErrorCode | None:
 
 
 def with_partitions(
-    known: Transaction | None, asking: Owner, partitions: Iterable[TopicPartition], now_ms: int
+    known: Transaction | None, asking: Owner, partitions: Iterable[TopicPartition], now_ms: int, *, version: int = 1
 ) -> Transaction | ErrorCode:
     """Partitions join the transaction; the first ones begin it."""
-    began = _joined(known, asking, now_ms)
+    began = _joined(known, asking, now_ms, version)
     if isinstance(began, ErrorCode):
         return began
     added = tuple(partition for partition in dict.fromkeys(partitions) if partition not in set(began.partitions))
     return msgspec.structs.replace(began, partitions=began.partitions + added) if added else began
 
 
-def with_group(known: Transaction | None, asking: Owner, group: str, now_ms: int) -> Transaction | ErrorCode:
+def with_group(
+    known: Transaction | None, asking: Owner, group: str, now_ms: int, *, version: int = 1
+) -> Transaction | ErrorCode:
     """A consumer group joins the transaction, which may then commit offsets of it."""
-    began = _joined(known, asking, now_ms)
+    began = _joined(known, asking, now_ms, version)
     if isinstance(began, ErrorCode) or group in began.groups:
         return began
     return msgspec.structs.replace(began, groups=(*began.groups, group))
@@ -169,7 +173,7 @@ def ended_raising(
         epoch=known.epoch + 1,
         last_epoch=known.epoch,
         last_producer_id=NO_PRODUCER_ID,
-        raised=True,
+        version=2,
         next_producer_id=fresh_id() if known.epoch >= LARGEST_EPOCH else NO_PRODUCER_ID,
     )
     return prepared(raised, now_ms, commit=commit)
@@ -177,7 +181,7 @@ def ended_raising(
 
 def _asks_again(known: Transaction, asking: Owner) -> bool:
     """The producer ends a transaction that has ended: it knows the epoch, or the id, from before."""
-    if not known.raised:
+    if known.version == 1:
         return False
     if asking.producer_id == known.producer_id:
         return asking.epoch + 1 == known.epoch
@@ -191,8 +195,12 @@ def prepared(known: Transaction, now_ms: int, *, commit: bool) -> Transaction:
 
 
 def fenced(known: Transaction, now_ms: int) -> Transaction:
-    """An ongoing transaction is aborted over its producer's head: the epoch that the producer knows is over."""
-    raised = msgspec.structs.replace(known, epoch=known.epoch + 1, last_epoch=NO_EPOCH, raised=False)
+    """An ongoing transaction is aborted over its producer's head: the epoch that the producer knows is over.
+
+    In version 2 the producer may still ask for the abort, and goes on; not so if that used up the epochs.
+    """
+    version = 1 if known.epoch >= LARGEST_EPOCH else known.version
+    raised = msgspec.structs.replace(known, epoch=known.epoch + 1, last_epoch=NO_EPOCH, version=version)
     return prepared(raised, now_ms, commit=False)
 
 
@@ -225,7 +233,9 @@ def initialized(
             return problem
         if known.epoch not in {NO_EPOCH, expected.epoch} and expected.epoch == known.last_epoch:
             return known
-    after = msgspec.structs.replace(known, timeout_ms=timeout_ms, state=State.EMPTY, changed_ms=now_ms, raised=False)
+    after = msgspec.structs.replace(
+        known, timeout_ms=timeout_ms, state=State.EMPTY, changed_ms=now_ms, began_ms=-1, version=1
+    )
     last_epoch = NO_EPOCH if expected is None else expected.epoch
     if known.epoch >= LARGEST_EPOCH:
         return msgspec.structs.replace(
@@ -237,7 +247,7 @@ def initialized(
 _UNKNOWN = ErrorCode.invalid_producer_id_mapping
 
 
-def _joined(known: Transaction | None, asking: Owner, now_ms: int) -> Transaction | ErrorCode:
+def _joined(known: Transaction | None, asking: Owner, now_ms: int, version: int) -> Transaction | ErrorCode:
     problem = owner_problem(known, asking)
     if known is None or problem is not None:
         return problem or _UNKNOWN
@@ -245,7 +255,7 @@ def _joined(known: Transaction | None, asking: Owner, now_ms: int) -> Transactio
         return ErrorCode.concurrent_transactions
     if known.state is State.ONGOING:
         return known
-    return msgspec.structs.replace(known, state=State.ONGOING, changed_ms=now_ms)
+    return msgspec.structs.replace(known, state=State.ONGOING, changed_ms=now_ms, began_ms=now_ms, version=version)
 
 
 def _expectation_problem(known: Transaction, expected: Owner) -> ErrorCode | None:
