@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heapify, heappop, heappush
 from typing import Any
 
 from millstream.engine.parts import Downstream, Parts
@@ -46,15 +45,18 @@ class WindowCloser:
         self._result = result
         self._close_times = parts.close_times
         self._timer = EmitTimer(parts)
-        self._pending: list[int] = []  # a heap of starts
+        self._next: int | None = None  # the first start that is not closed; at it nothing may be left by now
         self.last_close = -1
-        self._rows.opened = lambda start: heappush(self._pending, start)
+        self._rows.watch = self._opened
 
     def restored(self) -> None:
         """What closed before the restart was emitted before it."""
         self.last_close = self._close_times.get(self._store, -1)
-        self._pending = [start for start in self._rows.starts() if start + self._rows.size_ms > self.last_close]
-        heapify(self._pending)
+        self._next = self._rows.next_start(self.last_close - self._rows.size_ms)
+
+    def _opened(self, start: int) -> None:
+        if self._next is None or start < self._next:
+            self._next = start
 
     def close(self, close_time: int) -> None:
         """Emit what ends at close_time or before, by (start, key's bytes) (rule E8)."""
@@ -63,19 +65,17 @@ class WindowCloser:
 
     def next_end(self) -> int | None:
         """When the first of the windows ends that are still to be emitted."""
-        return self._pending[0] + self._rows.size_ms if self._pending else None
+        return None if self._next is None else self._next + self._rows.size_ms
 
     def emit(self, close_time: int) -> None:
         """As `close`, whatever the wall clock says."""
-        size, pending = self._rows.size_ms, self._pending
-        if not pending or pending[0] + size > close_time:
+        size, start = self._rows.size_ms, self._next
+        if start is None or start + size > close_time:
             return
         self.last_close = self._close_times[self._store] = close_time
-        closed = []
-        while pending and pending[0] + size <= close_time:
-            closed.append(heappop(pending))
-        encode, forward, result = self._rows.key.encode, self._forward, self._result
-        for start in dict.fromkeys(closed):
-            rows = [(encode(key), row) for key, row in self._rows.rows_at(start).items()]
-            for _, (value, timestamp, key) in sorted(rows, key=lambda item: item[0]):
+        forward, result = self._forward, self._result
+        while start is not None and start + size <= close_time:
+            for _, _, (value, timestamp, key) in self._rows.in_key_order(start):
                 forward(key, value if result is None else result(value), None, timestamp)
+            start = self._rows.next_start(start)
+        self._next = start

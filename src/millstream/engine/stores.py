@@ -15,9 +15,11 @@ from millstream.state import (
     JoinBufferRows,
     JoinRows,
     KeyValueRows,
+    KeyWindowRows,
     ParkedRows,
     Records,
     SessionRows,
+    StoredWindowRows,
     SubscriptionRows,
     SuppressRows,
     VersionedRows,
@@ -39,7 +41,7 @@ Rows: TypeAlias = (
 
 # Kinds that can be on disk. The others hold what waits for its time, and are small; Kafka Streams too has them in
 # memory alone, and their changelogs keep them.
-ON_DISK: frozenset[StoreKind] = frozenset({"keyvalue", "versioned"})
+ON_DISK: frozenset[StoreKind] = frozenset({"keyvalue", "versioned", "window"})
 
 
 @runtime_checkable
@@ -83,9 +85,11 @@ def open_store(spec: StoreSpec, topic: str, disk: Disk | None = None) -> Rows:
     key, value = bound(spec.key, topic, is_key=True), exact(bound(spec.value, topic, is_key=False))
     match spec.kind:
         case "window":
-            return WindowRows(
-                spec.name, (key, value), spec.window_ms, spec.retention_ms + spec.shows_ms, by_key=spec.by_key
-            )
+            retention_ms = spec.retention_ms + spec.shows_ms
+            if disk is None:
+                return WindowRows(spec.name, (key, value), spec.window_ms, retention_ms, by_key=spec.by_key)
+            stored = KeyWindowRows if spec.by_key else StoredWindowRows
+            return stored(spec.name, (key, value), spec.window_ms, retention_ms, disk=disk)
         case "session":
             return SessionRows(spec.name, (key, value), spec.retention_ms + spec.shows_ms)
         case "suppress":

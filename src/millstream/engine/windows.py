@@ -49,7 +49,7 @@ def windowed_aggregate(
 
     def update(key: Any, value: Any, timestamp: int, begin: int, segment: Segment) -> bool:
         """Whether the record goes on to its next window."""
-        entry = segment.rows.get(key)
+        entry = segment.get(key)
         try:
             old = none() if entry is None else entry[0]
             new = first(key, value) if entry is None else then(key, value, old)
@@ -66,7 +66,7 @@ def windowed_aggregate(
         else:
             entry[0], entry[1] = new, timestamp
             if new is None:
-                del segment.rows[key]
+                segment.remove(key)
         if closer is None:
             emit((begin, key), entry[2], new, old, timestamp)
         return True

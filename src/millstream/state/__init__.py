@@ -16,6 +16,8 @@ from millstream.state.suppress import Held, SuppressRows
 from millstream.state.versioned import VersionedRows
 from millstream.state.versioned_store import Version, VersionedStore
 from millstream.state.window import WindowRows
+from millstream.state.window_by_key import KeyWindowRows
+from millstream.state.window_disk import StoredWindowRows
 from millstream.state.window_store import WindowStore
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "JoinRows",
     "KeyValueRows",
     "KeyValueStore",
+    "KeyWindowRows",
     "ParkedRow",
     "ParkedRows",
     "Records",
@@ -36,6 +39,7 @@ __all__ = [
     "Session",
     "SessionRows",
     "SessionStore",
+    "StoredWindowRows",
     "SubscriptionRows",
     "SuppressRows",
     "TaskBatch",

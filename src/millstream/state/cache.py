@@ -52,6 +52,12 @@ class RowCache(dict[K, R | None], Generic[K, R]):
         self._sum += size - self._sizes.get(key, 0)
         self._sizes[key] = size
 
+    def drop(self, keys: Collection[K]) -> None:
+        """Forget these rows."""
+        for key in keys:
+            if self.pop(key, _ABSENT) is not _ABSENT:
+                self._sum -= self._sizes.pop(key, 0)
+
     @property
     def bytes(self) -> int:
         """About what all rows take in memory. A row that was not encoded yet counts as the average one does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
 
 FULL = 1024
 
@@ -32,7 +33,10 @@ class OrderedTimes:
             return
         at = min(bisect_left(self._lasts, time), len(self._blocks) - 1)
         block = self._blocks[at]
-        insort(block, time)
+        if time > block[-1]:
+            block.append(time)
+        else:
+            insort(block, time)
         if len(block) > FULL:
             self._blocks.insert(at + 1, block[FULL // 2 :])
             del block[FULL // 2 :]
@@ -50,6 +54,10 @@ class OrderedTimes:
             self._lasts[at] = block[-1]
         else:
             del self._blocks[at], self._lasts[at]
+
+    def __iter__(self) -> Iterator[int]:
+        for block in self._blocks:
+            yield from block
 
     def first(self) -> int | None:
         return self._blocks[0][0] if self._blocks else None

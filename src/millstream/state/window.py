@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterator, Mapping
-from heapq import heappop, heappush
+from collections.abc import Callable, Iterable, Iterator
 from struct import Struct
 from typing import Any
 
@@ -12,21 +11,29 @@ from millstream.model import Batch
 from millstream.serde import Serde, Window, Windowed, window_of
 from millstream.state.changes import Changes
 from millstream.state.keyvalue import Row
+from millstream.state.ordered import OrderedTimes
 
 # rule F2: after the key's bytes the window's start and a sequence number, which is 0 for aggregates
-_SUFFIX = Struct(">qi")
-_LAST_MS = 2**63 - 1
+SUFFIX = Struct(">qi")
+LAST_MS = 2**63 - 1
 
 
 class Segment:
-    """The windows that start at one moment: rows by key, and the keys that the changelog does not have yet."""
+    """The windows that start at one moment: rows by key, and the keys that the changelog does not have yet.
 
-    __slots__ = ("dirty", "rows", "window")
+    `get(key)` finds a row. Whoever changes a row in place, or puts another one into `rows`, notes it in `dirty`.
+    """
+
+    __slots__ = ("dirty", "get", "rows", "window")
 
     def __init__(self, window: Window) -> None:
         self.window = window
-        self.rows: dict[Any, Row] = {}
+        self.rows: dict[Any, Row | None] = {}
         self.dirty: dict[Any, int] = {}
+        self.get: Callable[[Any], Row | None] = self.rows.get
+
+    def remove(self, key: Any) -> None:
+        self.rows.pop(key, None)
 
 
 class WindowRows:
@@ -54,10 +61,10 @@ class WindowRows:
         self.gone = -1  # starts up to here are forgotten
         self._newest = -1
         self.limits: list[Callable[[], int]] = []  # of the nodes that need its windows
-        self.opened: Callable[[int], None] | None = None  # told each moment at which windows open
+        self.watch: Callable[[int], None] | None = None  # told each moment at which windows open
         self._segments: dict[int, Segment] = {}
         self._touched: dict[int, Segment] = {}  # that may have what the changelog lacks
-        self._starts: list[int] = []  # a heap: the oldest segment first
+        self._order = OrderedTimes()  # of the segments
         self._starts_of: dict[Any, list[int]] | None = {} if by_key else None
 
     @property
@@ -66,7 +73,9 @@ class WindowRows:
         return self._starts_of is not None
 
     def __len__(self) -> int:
-        return sum(len(segment.rows) for segment in self._shown())
+        return sum(len(segment.rows) for start, segment in self._segments.items() if start > self.gone)
+
+    # --- windows that start at one moment
 
     def segment(self, start: int) -> Segment:
         """The windows that start then, to be changed; made if there are none. What is put where all is forgotten is
@@ -74,20 +83,42 @@ class WindowRows:
         """
         found = self._segments.get(start)
         if found is None:
-            found = Segment(window_of((start, min(start + self.size_ms, _LAST_MS))))
+            found = self._made(start)
             if start <= self.gone:
                 return found
             self._segments[start] = found
-            heappush(self._starts, start)
+            self._order.add(start)
             if start > self.newest_start:
                 self.newest_start = start
-            if self.opened is not None:
-                self.opened(start)
+            if self.watch is not None:
+                self.watch(start)
             self.forget()
         elif start <= self.gone:
-            return Segment(found.window)
+            return self._made(start)
         self._touched[start] = found
         return found
+
+    def _made(self, start: int) -> Segment:
+        return Segment(self.window(start))
+
+    def window(self, start: int) -> Window:
+        return window_of((start, min(start + self.size_ms, LAST_MS)))
+
+    def in_key_order(self, start: int) -> Iterator[tuple[bytes, Any, Row]]:
+        """The windows that start then, with their keys' bytes and in the order of these."""
+        segment = self._segments.get(start)
+        if segment is not None and start > self.gone:
+            yield from in_order(self.key, segment.rows.items())
+
+    def starts(self) -> list[int]:
+        """The moments at which windows start, in order."""
+        return [start for start in self._order if start > self.gone]
+
+    def next_start(self, after: int) -> int | None:
+        """The first moment behind this one at which windows start; None if there is none."""
+        return self._order.after(max(after, self.gone))
+
+    # --- one key
 
     def get(self, windowed: Windowed[Any]) -> Row | None:
         """The row of a key and window."""
@@ -96,7 +127,7 @@ class WindowRows:
     def find(self, key: Any, start: int) -> Row | None:
         """The row of a key's window that starts then."""
         segment = self._segments.get(start)
-        return None if segment is None or start <= self.gone else segment.rows.get(key)
+        return None if segment is None or start <= self.gone else segment.get(key)
 
     def starts_of(self, key: Any, first: int, last: int) -> list[int]:
         """When a key's windows start, from `first` to `last`, both included; of stores that find them by key."""
@@ -104,30 +135,23 @@ class WindowRows:
         starts = self._starts_of.get(key, [])
         return starts[bisect_left(starts, max(first, self.gone + 1)) : bisect_right(starts, last)]
 
-    def rows_at(self, start: int) -> Mapping[Any, Row]:
-        """All windows that start then, by key."""
-        segment = self._segments.get(start)
-        return {} if segment is None or start <= self.gone else segment.rows
-
-    def starts(self) -> list[int]:
-        """The moments at which windows start, in order."""
-        return sorted(start for start in self._segments if start > self.gone)
-
     def put(self, key: Any, start: int, value: Any, timestamp: int) -> Windowed[Any]:
         """Set or, with None, delete a key's window; its windowed key."""
         segment = self.segment(start)
-        row = segment.rows.get(key)
+        row = segment.get(key)
         segment.dirty[key] = timestamp
-        if row is not None:
-            row[0], row[1] = value, timestamp
+        windowed: Windowed[Any] = Windowed(key, segment.window) if row is None else row[2]
+        if value is None:
+            if row is not None:
+                segment.remove(key)
+                self._drop(key, start)
+        elif row is None:
+            self._add(segment, key, start, [value, timestamp, windowed])
         else:
-            row = [value, timestamp, Windowed(key, segment.window)]
-        if value is not None:
-            self._add(segment, key, start, row)
-        elif segment.rows.pop(key, None) is not None:
-            self._drop(key, start)
-        windowed: Windowed[Any] = row[2]
+            row[0], row[1] = value, timestamp
         return windowed
+
+    # --- what is forgotten
 
     def limit(self) -> int:
         """The start up to which nothing is needed: by any node that says what it needs, else by the retention."""
@@ -141,14 +165,16 @@ class WindowRows:
         What the changelog must still have is gone at once for those who look for it, and lies here until then.
         """
         self.gone = max(self.gone, self.limit())
-        while self._starts and self._starts[0] <= self.gone and not self._segments[self._starts[0]].dirty:
-            start = heappop(self._starts)
+        start = self._order.first()
+        while start is not None and start <= self.gone and not self._segments[start].dirty:
+            self._order.remove(start)
             segment = self._segments.pop(start)
             if self._starts_of is not None:
                 for key in segment.rows:
                     starts = self._starts_of.get(key)
                     if starts is not None and starts[-1] <= self.gone:
                         del self._starts_of[key]
+            start = self._order.first()
 
     def _add(self, segment: Segment, key: Any, start: int, row: Row) -> None:
         if self._starts_of is not None and key not in segment.rows:
@@ -168,24 +194,23 @@ class WindowRows:
             if not starts:
                 del self._starts_of[key]
 
-    def _shown(self) -> list[Segment]:
-        return [segment for start, segment in self._segments.items() if start > self.gone]
+    # --- all of them
 
     def newest(self) -> int:
         """The largest timestamp of any row that was restored, -1 if there was none."""
         return self._newest
 
     def all(self) -> Iterator[tuple[int, Any, Row]]:
-        """(start, key, row) of every window."""
+        """(start, key, row) of every window, by start and the key's bytes."""
         for start in self.starts():
-            for key, row in self._segments[start].rows.items():
+            for _, key, row in self.in_key_order(start):
                 yield start, key, row
 
     # --- changelog (rule F2)
 
     def take_changes(self) -> Changes:
         """The last value of each window changed since the last call; a deleted one as null."""
-        encode_key, encode_value, suffix = self.key.encode, self.value.encode, _SUFFIX.pack
+        encode_key, encode_value, suffix = self.key.encode, self.value.encode, SUFFIX.pack
         keys: list[bytes | None] = []
         values: list[bytes | None] = []
         timestamps: list[int] = []
@@ -195,22 +220,30 @@ class WindowRows:
                 keys.append(encode_key(key) + suffix(start, 0))
                 values.append(None if row is None else encode_value(row[0]))
                 timestamps.append(timestamp if row is None else row[1])
-            segment.dirty.clear()
+            self._taken(segment)
         self._touched.clear()
         self.forget()
         return Changes(timestamps, keys, values)
+
+    def _taken(self, segment: Segment) -> None:
+        segment.dirty.clear()
 
     def restore(self, batch: Batch) -> None:
         """Apply changelog records."""
         for data, value, timestamp in zip(batch.keys, batch.values, batch.timestamps, strict=True):
             if data is None:
                 continue
-            start, _ = _SUFFIX.unpack(data[-_SUFFIX.size :])
-            key = self.key.decode(data[: -_SUFFIX.size])
+            start, _ = SUFFIX.unpack(data[-SUFFIX.size :])
+            key = self.key.decode(data[: -SUFFIX.size])
             segment = self.segment(start)
             if value is not None:
-                row = [self.value.decode(value), timestamp, Windowed(key, segment.window)]
-                self._add(segment, key, start, row)
+                self._add(segment, key, start, [self.value.decode(value), timestamp, Windowed(key, segment.window)])
                 self._newest = max(self._newest, timestamp)
             elif segment.rows.pop(key, None) is not None:
                 self._drop(key, start)
+
+
+def in_order(serde: Serde[Any], rows: Iterable[tuple[Any, Row | None]]) -> list[tuple[bytes, Any, Row]]:
+    """Rows that there are, with their keys' bytes and in the order of these."""
+    encode = serde.encode
+    return sorted(((encode(key), key, row) for key, row in rows if row is not None), key=lambda item: item[0])

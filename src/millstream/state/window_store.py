@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 from millstream.serde import Serde, Windowed
@@ -27,7 +27,7 @@ class WindowedRows(Protocol):
     def find(self, key: Any, start: int) -> Row | None: ...
     def starts(self) -> list[int]: ...
     def starts_of(self, key: Any, first: int, last: int) -> list[int]: ...
-    def rows_at(self, start: int) -> Mapping[Any, Row]: ...
+    def in_key_order(self, start: int) -> Iterator[tuple[bytes, Any, Row]]: ...
     def put(self, key: Any, start: int, value: Any, timestamp: int) -> object: ...
 
 
@@ -108,10 +108,8 @@ class WindowStore(Generic[K, V]):
         high = None if last_key is None else encode(last_key)
         starts = [start for start in self._rows.starts() if _within(start, first, last)]
         for start in reversed(starts) if reverse else starts:
-            rows = sorted(
-                ((encode(key), row) for key, row in self._rows.rows_at(start).items()), key=lambda item: item[0]
-            )
-            for data, row in reversed(rows) if reverse else rows:
+            rows = self._rows.in_key_order(start)
+            for data, _, row in reversed(list(rows)) if reverse else rows:
                 if (low is None or low <= data) and (high is None or data <= high):
                     yield row[2], self._access.shown(row[0])
 
