@@ -208,6 +208,10 @@ class Stream(Generic[K, V]):
         """
         return SplitStream(Splitting(self.handle, name))
 
+    @overload
+    def branches(self, *predicates: Callable[[V], object]) -> tuple[Stream[K, V], ...]: ...
+    @overload
+    def branches(self, *predicates: Callable[[K, V], object]) -> tuple[Stream[K, V], ...]: ...
     def branches(self, *predicates: Callable[..., object]) -> tuple[Stream[K, V], ...]:
         """A stream for each predicate, with the records for which it is the first to hold, and one with the rest.
 

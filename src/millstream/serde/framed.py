@@ -26,10 +26,10 @@ class SchemaSerde(Generic[T]):
     kind: ClassVar[SchemaKind]
     record_name: str  # for subjects that are named after records
 
-    encode: Callable[[T], bytes]
-    decode: Callable[[bytes], T]
-
     def __init__(self, name: str, of: Any, *, cacheable: bool, registry: SchemaRegistry | None) -> None:
+        # in the class's body, and with __slots__, pyright would take them for methods
+        self.encode: Callable[[T], bytes]
+        self.decode: Callable[[bytes], T]
         self.name = name if registry is None else f"{name} with registry"
         self.type = of
         self.cacheable = cacheable

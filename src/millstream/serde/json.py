@@ -33,16 +33,14 @@ class JsonSerde(Generic[T]):
     b'{"a":2,"b":1}'
     """
 
-    __slots__ = ("cacheable", "decode", "encode", "is_key", "name", "type")
-
-    encode: Callable[[T], bytes]
-    decode: Callable[[bytes], T]
-
     @overload
     def __init__(self, of: type[T], *, key: bool = False) -> None: ...
     @overload
     def __init__(self: JsonSerde[Any], of: Any = Any, *, key: bool = False) -> None: ...
     def __init__(self, of: Any = Any, *, key: bool = False) -> None:
+        # in the class's body, and with __slots__, pyright would take them for methods
+        self.encode: Callable[[T], bytes]
+        self.decode: Callable[[bytes], T]
         refuse_unreadable(of)
         self.type = of
         self.is_key = key

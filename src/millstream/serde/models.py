@@ -22,12 +22,10 @@ def is_made_of_models(of: Any) -> bool:
 class PydanticSerde(Generic[T]):
     """JSON by pydantic (version 2). A key is written in the canonical form of `JsonSerde`."""
 
-    __slots__ = ("cacheable", "decode", "encode", "name", "type")
-
-    encode: Callable[[T], bytes]
-    decode: Callable[[bytes], T]
-
     def __init__(self, of: Any, *, key: bool = False) -> None:
+        # in the class's body, and with __slots__, pyright would take them for methods
+        self.encode: Callable[[T], bytes]
+        self.decode: Callable[[bytes], T]
         self.type = of
         self.name = f"pydantic({of.__name__ if isinstance(of, type) else of})"
         self.cacheable = False
