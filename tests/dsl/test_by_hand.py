@@ -8,8 +8,10 @@ import pytest
 
 import millstream as ms
 from millstream.errors import TopologyError
+from millstream.model import TopicPartition
 from millstream.plan.describe import describe
 from tests.driving import Driven, every
+from tests.engine.tasks import Plan, Row, batch_of
 
 COUNTS = ms.key_value_store("counts", value=int)
 
@@ -78,6 +80,55 @@ def test_a_shared_store_makes_one_sub_topology() -> None:  # P7, N18
     assert Driven(app).says("in1 a x 1", "in2 a y 2") == ["a=1@1", "a=2@2"]
 
 
+class Keeping:
+    """Puts what comes into the store as it is."""
+
+    def init(self, context: ms.ProcessorContext) -> None:
+        self.rows = context.get_state_store("cities")
+
+    def process(self, record: ms.Message) -> None:
+        self.rows.put(record.key, record.value)
+
+
+class Looking:
+    def init(self, context: ms.ProcessorContext) -> None:
+        self.context, self.rows = context, context.get_state_store("cities")
+
+    def process(self, record: ms.Message) -> None:
+        self.context.forward(record.with_value(self.rows.get(record.value)))
+
+
+def reading_cities() -> ms.App:
+    app = every()
+    store = ms.key_value_store("cities", value=str)
+    app.add_read_only_store(store, "cities", Keeping, source="cities", processor="keep")
+    app.add_source("lines", "in", value=str)
+    app.add_processor("look", Looking, "lines", stores=["cities"])
+    app.add_sink("out", "out", "look", value=str)
+    return app
+
+
+def test_a_store_whose_changelog_is_its_topic() -> None:  # P7, X7
+    run = Driven(reading_cities())
+    assert run.says("cities no oslo 1", "in a no 2", "cities no - 3", "in a no 4") == ["a=oslo@2", "a=null@4"]
+    assert run.driver.changelog == []
+
+
+def test_it_is_restored_from_that_topic() -> None:  # X7
+    plan = Plan(reading_cities(), {"in": 1, "cities": 1, "out": 1})
+    assert plan.resolved.topics == ()
+    (spec,) = plan.resolved.tasks
+    cities, lines = TopicPartition("cities", 0), TopicPartition("in", 0)
+    outbox = plan.outbox()
+    task = plan.task(spec, outbox)
+    task.restore(cities, batch_of(cities, [Row(b"no", b"oslo", 1)]))
+    task.start()
+    task.caught_up(cities, 1)
+    task.add(batch_of(lines, [Row(b"a", b"no", 2)]))
+    task.process(max_rows=9, up_to_ms=None, wall_ms=0)
+    assert [batch.values for batch in outbox.drain()] == [[b"oslo"]]
+
+
 def test_mixed_with_streams() -> None:
     app = every()
     app.stream("in", value=str, name="lines").filter(bool, name="full")
@@ -135,6 +186,12 @@ WRONG: dict[str, tuple[Callable[[ms.App], object], str]] = {
     "no topic": (lambda app: app.add_source("x"), "add_source .*give one or more names of topics"),
     "no processor": (lambda app: app.add_processor("x", int, "lines"), r"add_processor .*int has no process\(record\)"),
     "stores of a source": (lambda app: app.add_store(COUNTS, "lines"), "add_store .*no processor named 'lines'"),
+    "a window store read-only": (
+        lambda app: app.add_read_only_store(
+            ms.window_store("w", 10, retention=10), "w", Counting, source="w", processor="v"
+        ),
+        "add_read_only_store .*expected what ms.key_value_store declares",
+    ),
     "no store": (lambda app: app.add_store("counts"), "add_store .*expected what ms.key_value_store"),  # type: ignore[arg-type]
     "an unknown store": (lambda app: app.connect("lines", "none"), "connect .*there is no store named 'none'"),
 }

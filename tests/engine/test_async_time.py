@@ -40,6 +40,18 @@ def test_a_punctuation_sees_what_came_of_earlier_calls() -> None:  # P5
     task.close()
 
 
+def test_the_latest_of_a_round_before_and_behind() -> None:  # E3, E4
+    """What a round held back goes through the calls before the commit, and what comes of them to the next table."""
+    app = ms.App("app", emit="latest")
+    counts = app.stream("in", value=str).group_by_key().count()
+    asked = counts.to_stream().map_values_async(lambda n: failing(str(n)), value=str)
+    asked.group_by_key().reduce(lambda a, b: f"{a},{b}").to_stream().to("out", value=str)
+    task, round_of = only_task(app)
+    assert round_of(*"abc") == ["3"]
+    assert round_of(*"de") == ["3,5"]
+    task.close()
+
+
 def punctual(app: ms.App, stream: ms.Stream[Any, Any]) -> ms.Stream[Any, Any]:
     store = ms.key_value_store(f"s{app._builder.size}", value=int)
     return stream.process(lambda: Remembering(store.name, punctual=True), stores=[store])

@@ -112,6 +112,23 @@ class ByHand:
         self._connect(processor, connected(self._builder, None, stores, site), site)
         return processor
 
+    def add_read_only_store(
+        self, store: StoreSpec, topic: str, supplier: Callable[[], Any], *, source: str, processor: str
+    ) -> str:
+        """A key-value store that a processor fills from a topic as it is, so that the topic serves as its changelog.
+
+        The processor puts each record's key and value into the store, as a table does; it may forward something
+        too. `source` and `processor` name the two nodes. The topic is read with the store's types, and should be
+        compacted. Other processors see the store when they are connected to it.
+        """
+        site = call_site("add_read_only_store")
+        if not isinstance(store, StoreSpec) or store.kind != "keyvalue":
+            raise TopologyError(f"{site}: expected what ms.key_value_store declares, got {store!r}")
+        self._builder.add(
+            Source(name=_named(source, site), parents=(), site=site, topics=(topic,), key=store.key, value=store.value)
+        )
+        return self.add_processor(processor, supplier, source, stores=[replace(store, source_topic=topic)])
+
     def add_global_store(
         self, store: StoreSpec, topic: str, supplier: Callable[[], Any], *, key: Any = str, value: Any = None
     ) -> str:
