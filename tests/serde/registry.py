@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 Schema = dict[str, Any]  # as the client sends it: schema, schemaType, references
 
@@ -26,11 +26,15 @@ NO_SCHEMA = (404, 40403, "Schema not found")
 
 
 class Registry:
-    """`requests` notes each request; `broken` makes it answer everything with an internal error."""
+    """`requests` notes each request, and `queries` what stood behind its path.
+
+    `broken` makes it answer everything with an internal error.
+    """
 
     def __init__(self) -> None:
         self.url = ""
         self.requests: list[str] = []
+        self.queries: list[str] = []
         self.broken = False
         self.compatible: Callable[[Schema, Schema], bool] = _backward
         self._schemas: list[Schema] = []  # id - 1
@@ -46,16 +50,17 @@ class Registry:
         return json.loads(self._schemas[self._subjects[subject][-1] - 1]["schema"])
 
     def answer(self, method: str, target: str, body: Any) -> Any:
-        parts, query = urlsplit(target), parse_qs(urlsplit(target).query)
+        parts = urlsplit(target)
         with self._lock:
             self.requests.append(f"{method} {parts.path}")
+            self.queries.append(parts.query)
             if self.broken:
                 raise RefusedError(500, 50001, "Error in the backend data store")
             for (verb, pattern), function in ROUTES.items():
                 match = re.fullmatch(pattern, parts.path)
                 if match and verb == method:
                     return function(self, *map(unquote, match.groups()), **({"body": body} if body else {}))
-        raise RefusedError(404, 404, f"HTTP 404 Not Found: {method} {target} {query}")
+        raise RefusedError(404, 404, f"HTTP 404 Not Found: {method} {target}")
 
     def register(self, subject: str, *, body: Schema) -> Any:
         known = self._id_of(body)

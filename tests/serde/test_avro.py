@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import enum
+import io
 import json
 import math
 import time
@@ -15,6 +16,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
+import avro.io
+import avro.schema
 import fastavro
 import msgspec
 import pytest
@@ -118,6 +121,47 @@ def test_the_schema_is_of_the_usual_types() -> None:
     assert fields["others"]["type"] == {"type": "map", "values": {"type": "array", "items": "shop.Inner"}}
     assert fields["maybe"]["default"] is None
     assert fields["kind"] == {"name": "kind", "type": "string", "default": "a"}
+
+
+class Common(ms.Record):
+    number: int
+    small: Annotated[int, ms.avro_type("int")]
+    ratio: float
+    text: str
+    raw: bytes
+    price: Annotated[Decimal, ms.avro_decimal(12, 3)]
+    moment: dt.datetime
+    day: dt.date
+    time: dt.time
+    id: uuid.UUID
+    colour: Colour
+    items: list[int]
+    by_name: dict[str, float]
+    maybe: str | None = None
+
+
+common = st.builds(
+    Common,
+    number=st.integers(-(2**63), 2**63 - 1),
+    small=st.integers(-(2**31), 2**31 - 1),
+    ratio=st.floats(allow_nan=False),
+    price=st.decimals(-(10**9) + 1, 10**9 - 1, places=3),
+    moment=st.datetimes(dt.datetime(1, 1, 2), dt.datetime(9998, 1, 1), timezones=st.just(dt.UTC)),
+    colour=st.sampled_from(Colour),
+    items=st.lists(st.integers(-(2**63), 2**63 - 1), max_size=3),
+    by_name=st.dictionaries(st.text(max_size=3), st.floats(allow_nan=False), max_size=3),
+)
+
+
+@given(common)
+def test_apaches_own_library_reads_and_writes_the_same(value: Common) -> None:
+    serde = ms.AvroSerde(Common)
+    schema = avro.schema.parse(json.dumps(ms.avro_schema(Common)))
+    record = avro.io.DatumReader(schema).read(avro.io.BinaryDecoder(io.BytesIO(serde.encode(value))))
+    assert record == {**msgspec.structs.asdict(value), "colour": value.colour.value, "id": str(value.id)}
+    out = io.BytesIO()
+    avro.io.DatumWriter(schema).write(record, avro.io.BinaryEncoder(out))
+    assert serde.decode(out.getvalue()) == value
 
 
 class Tree(ms.Record):

@@ -8,6 +8,7 @@ import sys
 from decimal import Decimal
 from typing import Any
 
+import pydantic.dataclasses
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,17 +34,39 @@ AT = dt.datetime(2026, 1, 2, 3, tzinfo=dt.UTC)
 ORDER = Order(id=1, price=Decimal("2.50"), at=AT, n="x")
 
 
+@pydantic.dataclasses.dataclass(frozen=True)
+class Checked:
+    id: int = Field(gt=0)
+
+
 class Basket(ms.Record):
     orders: list[Order]
 
 
 @pytest.mark.parametrize(
-    ("of", "value"), [(Order, ORDER), (list[Order], [ORDER]), (Order | None, ORDER), (dict[str, Order], {"a": ORDER})]
+    ("of", "value"),
+    [
+        (Order, ORDER),
+        (list[Order], [ORDER]),
+        (Order | None, ORDER),
+        (dict[str, Order], {"a": ORDER}),
+        (Checked, Checked(1)),
+    ],
 )
 def test_models_are_read_by_pydantic(of: Any, value: Any) -> None:
     serde = serde_for(of)
     assert isinstance(serde, PydanticSerde)
     assert serde.decode(serde.encode(value)) == value
+
+
+def test_dataclasses_of_pydantics_are_checked() -> None:
+    with pytest.raises(ValueError, match="Checked: id: Input should be greater than 0"):
+        serde_for(Checked).decode(b'{"id":0}')
+    app = ms.App("x", emit="every")
+    app.stream("in", value=Checked).group_by("id").count().to_stream().to("out")
+    with TestDriver(app) as driver:
+        driver.pipe("in", Checked(5), key="k")
+        assert [(row.key, row.value) for row in driver.read("out")] == [(5, 1)]
 
 
 def test_a_record_may_hold_models() -> None:

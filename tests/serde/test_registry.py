@@ -132,6 +132,12 @@ def test_the_latest_version_may_be_used(registry: Registry) -> None:
         latest.encode(Order(1, "tea"))
 
 
+def test_schemas_may_be_normalized(registry: Registry) -> None:
+    client = ms.SchemaRegistry(registry.url, normalize_schemas=True)
+    of_values(ms.AvroSerde(Order, registry=client)).encode(Order(1, "x"))
+    assert registry.queries == ["normalize=True"]
+
+
 def test_an_incompatible_schema_is_refused(registry: Registry) -> None:
     client = ms.SchemaRegistry(registry.url)
     of_values(ms.AvroSerde(schema=ORDER, registry=client)).encode({"id": 1, "item": "x"})

@@ -112,6 +112,23 @@ def test_floats_of_32_bits(value: float) -> None:
     assert FLOAT32.decode(FLOAT32.encode(value)) == value
 
 
+@given(st.text(), st.binary(), st.uuids(), st.booleans(), st.floats(allow_nan=False))
+def test_scalars_survive(text: str, raw: bytes, of_uuid: uuid.UUID, flag: bool, number: float) -> None:
+    for serde, value in [(STRING, text), (BYTES, raw), (UUID, of_uuid), (BOOLEAN, flag), (FLOAT64, number)]:
+        assert serde.decode(serde.encode(value)) == value  # type: ignore[arg-type]
+
+
+@given(st.integers())
+def test_integers_survive_or_are_refused(number: int) -> None:
+    for serde, bits in [(INT16, 16), (INT32, 32), (INT64, 64)]:
+        if -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
+            assert serde.decode(serde.encode(number)) == number
+            assert serde.encode(number) == number.to_bytes(bits // 8, "big", signed=True)
+        else:
+            with pytest.raises(TypeError, match="does not fit"):
+                serde.encode(number)
+
+
 def test_nan_is_the_number_that_java_writes() -> None:
     assert FLOAT64.encode(math.nan).hex() == "7ff8000000000000"
 

@@ -15,8 +15,10 @@ T = TypeVar("T")
 
 
 def is_made_of_models(of: Any) -> bool:
-    """Whether a type is a pydantic model, or has one in its arguments."""
-    return is_pydantic(of) or any(map(is_made_of_models, typing.get_args(of)))
+    """Whether a type is a pydantic model or one of its dataclasses, or has one in its arguments."""
+    return (
+        is_pydantic(of) or hasattr(of, "__is_pydantic_dataclass__") or any(map(is_made_of_models, typing.get_args(of)))
+    )
 
 
 class PydanticSerde(Generic[T]):

@@ -47,7 +47,8 @@ class SchemaRegistry:
     Schemas are registered under the subject that `subject_name_strategy` names: `"topic_name"` (the default:
     `<topic>-key` and `<topic>-value`), `"record_name"`, `"topic_record_name"`, or a function of (topic, is_key, record
     name). With `auto_register_schemas=False` they must be there already; with `use_latest_version` what is written is
-    written with the subject's latest schema. `config` holds further settings of confluent-kafka's
+    written with the schema that is the subject's latest at the first record; `normalize_schemas` lets the registry
+    pass over differences without meaning. `config` holds further settings of confluent-kafka's
     `SchemaRegistryClient`, such as `basic.auth.user.info`.
 
     Each schema is asked for once, when the first record needs it. A registry that does not answer within `timeout`,
@@ -64,6 +65,7 @@ class SchemaRegistry:
         subject_name_strategy: Literal["topic_name", "record_name", "topic_record_name"] | SubjectNames = "topic_name",
         auto_register_schemas: bool = True,
         use_latest_version: bool = False,
+        normalize_schemas: bool = False,
         timeout: Duration = "10s",
         config: Mapping[str, Any] | None = None,
     ) -> None:
@@ -79,6 +81,7 @@ class SchemaRegistry:
         self.use_latest_version = use_latest_version
         self.clock: Callable[[], float] = time.monotonic
         self._names: Any = names or subject_name_strategy
+        self._normalized = {"normalize_schemas": normalize_schemas}
         self._unknown: dict[int, float] = {}
         try:
             from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -113,13 +116,20 @@ class SchemaRegistry:
             )
         wanted = Schema(schema.text, schema.kind, [SchemaReference(*each) for each in schema.references])
         if self.auto_register_schemas:
-            number = self._ask(f"to register a schema as {subject!r}", self._client.register_schema, subject, wanted)
+            number = self._ask(
+                f"to register a schema as {subject!r}",
+                self._client.register_schema,
+                subject,
+                wanted,
+                **self._normalized,
+            )
         else:
             number = self._ask(
                 f"for the schema of {subject!r}, which auto_register_schemas=False wants to be there",
                 self._client.lookup_schema,
                 subject,
                 wanted,
+                **self._normalized,
             ).schema_id
         return schema._replace(id=number)
 
@@ -128,7 +138,9 @@ class SchemaRegistry:
         from confluent_kafka.schema_registry import Schema, SchemaReference
 
         wanted = Schema(schema.text, schema.kind, [SchemaReference(*each) for each in schema.references])
-        version: int = self._ask(f"for {subject!r}", self._client.lookup_schema, subject, wanted).version
+        version: int = self._ask(
+            f"for {subject!r}", self._client.lookup_schema, subject, wanted, **self._normalized
+        ).version
         return version
 
     def schema(self, number: int, *, form: str | None = None) -> RegisteredSchema:
