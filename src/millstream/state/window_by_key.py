@@ -41,6 +41,9 @@ class KeyWindowRows(WindowRows):
         self._fresh_starts = OrderedTimes()
         self._last_piece = -1  # of those on disk
         self._freed = -1  # pieces up to here are deleted
+        note = disk.note()
+        if note is not None:
+            self._newest, self.newest_start = NOTE.unpack(note)
 
     def __len__(self) -> int:
         """About as many as there are."""
@@ -216,11 +219,7 @@ class KeyWindowRows(WindowRows):
         self._unwritten.clear()
 
     def opened(self) -> None:
-        """How far time had come has to be known."""
-        note = self.disk.note()
-        if note is not None:
-            newest, newest_start = NOTE.unpack(note)
-            self._newest, self.newest_start = max(self._newest, newest), max(self.newest_start, newest_start)
+        """Nothing more has to be known at once."""
         self._last_piece = self.newest_start // self._piece_ms
         self.forget()
 

@@ -91,6 +91,9 @@ class StoredWindowRows(WindowRows):
         self._free: list[int] = []  # forgotten starts that the disk still has
         self._count = 0
         self._encoded = [0, 0]  # rows and bytes that were encoded so far: what a row takes on average
+        note = disk.note()
+        if note is not None:
+            self._newest, self.newest_start = NOTE.unpack(note)
 
     def __len__(self) -> int:
         """About as many as there are."""
@@ -200,11 +203,7 @@ class StoredWindowRows(WindowRows):
         self._unsettled.clear()
 
     def opened(self) -> None:
-        """Which moments have windows on disk has to be known, and how far time had come."""
-        note = self.disk.note()
-        if note is not None:
-            newest, newest_start = NOTE.unpack(note)
-            self._newest, self.newest_start = max(self._newest, newest), max(self.newest_start, newest_start)
+        """Which moments have windows on disk has to be known."""
         for start in stored_times(self.disk, b""):
             if start not in self._stored:
                 self._stored[start] = self._made(start, complete=False)
