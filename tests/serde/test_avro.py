@@ -322,6 +322,8 @@ def test_naive_moments_do_not_depend_on_where_the_program_runs(monkeypatch: pyte
     ("options", "said"),
     [
         ({}, "give a record type, a schema= or a registry="),
+        ({"of": "long"}, "the first argument is a type; give the schema as schema="),
+        ({"of": Point, "registry": "http://x"}, r"registry= takes a ms.SchemaRegistry\(url\), got 'http://x'"),
         ({"of": Everything}, r"Everything.maybe: Decimal needs digits and scale: Annotated\[Decimal"),
         ({"of": dict[str, dt.timedelta]}, r"dict\[str, datetime.timedelta\]: Avro has no type for timedelta"),
         ({"of": list[Any]}, r"list\[typing.Any\]: Avro must know the type"),

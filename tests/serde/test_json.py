@@ -187,6 +187,10 @@ class Unknown:
     pass
 
 
+class Unresolved(ms.Record):
+    inner: Missing  # type: ignore[name-defined]  # noqa: F821
+
+
 class Holder(ms.Record):
     inner: list[Unknown]
 
@@ -198,6 +202,10 @@ class Holder(ms.Record):
         (Holder, r"JSON cannot be read into Unknown in Holder"),
         (complex, "JSON cannot be read into complex"),
         (dict[bytes, complex], "complex"),
+        (JsonSerde, r"JsonSerde is a class of serdes, give one of them, such as JsonSerde\(\.\.\.\)"),
+        (ms.AvroSerde, "AvroSerde is a class of serdes"),
+        (Unresolved, "an annotation of Unresolved cannot be resolved: name 'Missing' is not defined"),
+        (5, "Type '5' is not supported"),
     ],
 )
 def test_types_that_json_cannot_be_read_into_are_refused_with_the_line(of: Any, said: str) -> None:

@@ -126,6 +126,8 @@ def test_a_program(registry: Registry) -> None:
     ("options", "said"),
     [
         ({}, "give a record type, a schema= or a registry="),
+        ({"of": {"type": "object"}}, "the first argument is a type; give the schema as schema="),
+        ({"of": Order, "registry": "http://x"}, r"registry= takes a ms.SchemaRegistry"),
         ({"schema": "{"}, "Expecting property name"),
         ({"schema": "[]"}, "schema= must be a JSON Schema as data or text"),
         ({"schema": {"type": "nonsense"}}, "this is no JSON Schema: .*nonsense"),

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar, overload
 from millstream.errors import TopologyError
 from millstream.serde.avro_checks import check_of
 from millstream.serde.avro_schema import avro_schema
-from millstream.serde.framed import HEAD, SchemaSerde
+from millstream.serde.framed import HEAD, SchemaSerde, refuse_schema_as_type
 from millstream.serde.records import from_plain, is_cacheable, to_plain
 from millstream.serde.registry import RegisteredSchema, SchemaKind, SchemaRegistry
 from millstream.site import CallSite, call_site
@@ -79,6 +79,7 @@ class AvroSerde(SchemaSerde[T], Generic[T]):
     ) -> None:
         site = call_site("AvroSerde")
         _require_fastavro(site)
+        refuse_schema_as_type(of, site)
         if of is None and schema is None and registry is None:
             raise TopologyError(f"{site}: give a record type, a schema= or a registry=")
         self._schema = _given(of, schema, namespace, site)

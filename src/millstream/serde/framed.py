@@ -6,18 +6,26 @@ That is the byte 0, the schema's id as i32, and the encoded value; protobuf has 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from millstream.errors import SerializationError
+from millstream.errors import SerializationError, TopologyError
 from millstream.serde.registry import RegisteredSchema, SchemaKind, SchemaRegistry
+from millstream.site import CallSite, call_site
 
 T = TypeVar("T")
 
 MAGIC = b"\x00"
 HEAD = Struct(">bi")
 _MOST_SCHEMAS = 10_000
+
+
+def refuse_schema_as_type(of: Any, site: CallSite) -> None:
+    """The first argument is a type; whoever gives a schema there means `schema=`."""
+    if isinstance(of, str | Mapping | os.PathLike):
+        raise TopologyError(f"{site}: the first argument is a type; give the schema as schema=")
 
 
 class SchemaSerde(Generic[T]):
@@ -30,6 +38,9 @@ class SchemaSerde(Generic[T]):
         # in the class's body, and with __slots__, pyright would take them for methods
         self.encode: Callable[[T], bytes]
         self.decode: Callable[[bytes], T]
+        if registry is not None and not isinstance(registry, SchemaRegistry):
+            site = call_site(type(self).__name__)
+            raise TopologyError(f"{site}: registry= takes a ms.SchemaRegistry(url), got {registry!r}")
         self.name = name if registry is None else f"{name} with registry"
         self.type = of
         self.cacheable = cacheable

@@ -10,6 +10,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from millstream.serde.contract import Serde
+from millstream.serde.framed import SchemaSerde
 from millstream.serde.functions import FunctionSerde, completed
 from millstream.serde.json import JsonSerde
 from millstream.serde.models import PydanticSerde, is_made_of_models
@@ -39,6 +40,8 @@ def serde_for(given: Any, *, key: bool = False) -> Serde[Any]:
     """
     if is_serde(given):
         return completed(given)
+    if isinstance(given, type) and _is_class_of_serdes(given):
+        raise TypeError(f"{given.__name__} is a class of serdes, give one of them, such as {given.__name__}(...)")
     of = without_none(given)
     scalar = SCALARS.get(of) if isinstance(of, Hashable) else None
     if scalar is not None:
@@ -46,6 +49,13 @@ def serde_for(given: Any, *, key: bool = False) -> Serde[Any]:
     if is_message(of):
         return ProtobufSerde(of)
     return PydanticSerde(of, key=key) if is_made_of_models(of) else JsonSerde(of, key=key)
+
+
+def _is_class_of_serdes(given: type) -> bool:
+    """Some have their two functions only once they are made."""
+    if issubclass(given, JsonSerde | PydanticSerde | SchemaSerde):
+        return True
+    return callable(getattr(given, "encode", None)) and callable(getattr(given, "decode", None))
 
 
 def without_none(of: Any) -> Any:

@@ -11,7 +11,7 @@ import msgspec
 
 from millstream.errors import TopologyError
 from millstream.serde.contract import Serde
-from millstream.serde.framed import HEAD, SchemaSerde
+from millstream.serde.framed import HEAD, SchemaSerde, refuse_schema_as_type
 from millstream.serde.json import JsonSerde
 from millstream.serde.models import PydanticSerde, is_made_of_models
 from millstream.serde.registry import RegisteredSchema, SchemaKind, SchemaRegistry
@@ -65,6 +65,7 @@ class JsonSchemaSerde(SchemaSerde[T], Generic[T]):
         validate: bool | None = None,
     ) -> None:
         site = call_site("JsonSchemaSerde")
+        refuse_schema_as_type(of, site)
         if of is None and schema is None and registry is None:
             raise TopologyError(f"{site}: give a record type, a schema= or a registry=")
         untyped = of is None or of in (Any, dict)

@@ -16,7 +16,13 @@ def parts(of: Any) -> Iterator[inspect.Type]:
     ['DictType', 'FloatType', 'ListType', 'StrType']
     """
     seen: set[Any] = set()
-    waiting: list[inspect.Type] = [inspect.type_info(of)]
+    try:
+        waiting = [inspect.type_info(of)]
+    except NameError as error:
+        raise TypeError(
+            f"an annotation of {_name(of)} cannot be resolved: {error}; define the types that it is made of at the top "
+            "of their module"
+        ) from error
     while waiting:
         part = waiting.pop()
         cls = getattr(part, "cls", None)
