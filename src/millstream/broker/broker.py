@@ -75,7 +75,7 @@ class Broker:
         self.catalogue = Catalogue(self.metadata, new_id, limits)
         self.partitions = Partitions(self.catalogue, data / "topics" if data else None, self._log_opening(data))
         self.producer_ids = ProducerIds(self.metadata)
-        self.groups = Groups(self._groups_journal, self.timers, self.new_id, self.catalogue)
+        self.groups = Groups(self._groups_journal, self.timers, self.new_id, self.catalogue, limits.group_members)
         self.groups.restore(now_ms)
         self._transactions_journal = Journal(data / "transactions.journal" if data else None, written)
         self.transactions = Transactions(

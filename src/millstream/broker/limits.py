@@ -21,6 +21,7 @@ class Limits:
     topics: int = 10_000
     partitions: int = 50_000
     groups: int = 10_000
+    group_members: int = 10_000
 
     @classmethod
     def of(cls, written: Iterable[str]) -> Limits:

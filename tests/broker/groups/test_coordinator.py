@@ -11,7 +11,7 @@ from kio.schema.errors import ErrorCode
 
 from millstream.broker.groups.coordinator import JoinRequest, SyncRequest
 from millstream.broker.groups.group import State
-from millstream.broker.groups.groups import Groups
+from millstream.broker.groups.groups import Committer, Groups
 from millstream.broker.journal import Journal
 from millstream.broker.protocol.answers.groups import Joined, Synced
 from millstream.broker.timers import Timers
@@ -277,3 +277,65 @@ def test_members_go_on_after_a_restart(cluster: Cluster) -> None:
 def test_a_group_with_members_is_not_deleted(cluster: Cluster) -> None:
     cluster.stable_pair()
     assert cluster.groups.delete("g") is ErrorCode.non_empty_group
+
+
+def test_a_follower_that_never_asks_for_its_assignment_is_out(cluster: Cluster) -> None:
+    first, second = cluster.join(), cluster.join()
+    cluster.advance(20)
+    leader, follower = first[0], second[0]
+    cluster.sync(leader, {leader.member_id: b"one", follower.member_id: b"two"})
+    assert cluster.state() is State.STABLE
+    for _ in range(REBALANCE_MS // 1000 - 1):
+        cluster.advance(1000)
+        assert [cluster.heartbeat(each) for each in (leader, follower)] == [ErrorCode.none] * 2
+    cluster.advance(1000)
+    assert cluster.heartbeat(leader) is ErrorCode.rebalance_in_progress
+    assert cluster.heartbeat(follower) is ErrorCode.unknown_member_id
+
+
+def test_those_who_have_all_synced_are_left_in_peace(cluster: Cluster) -> None:
+    leader, follower = cluster.stable_pair()
+    for _ in range(2 * REBALANCE_MS // 1000):
+        cluster.advance(1000)
+        assert [cluster.heartbeat(each) for each in (leader, follower)] == [ErrorCode.none] * 2
+
+
+def test_a_group_has_as_many_members_as_it_may(cluster: Cluster) -> None:
+    cluster.coordinator._most_members = 2
+    leader, follower = cluster.stable_pair()
+    assert cluster.join(known_id=True)[0].error_code is ErrorCode.group_max_size_reached
+    assert cluster.state() is State.STABLE
+    again = cluster.join(leader.member_id)
+    assert cluster.join() == []
+    assert cluster.join(follower.member_id)[0].error_code is ErrorCode.group_max_size_reached, "two were quicker"
+    cluster.advance(REBALANCE_MS)
+    assert (again[0].error_code, len(again[0].members)) == (ErrorCode.none, 2)
+
+
+def test_ids_that_were_given_out_count_as_well(cluster: Cluster) -> None:
+    cluster.coordinator._most_members = 2
+    asked = [cluster.join(known_id=True)[0] for _ in range(3)]
+    assert [each.error_code for each in asked] == [
+        ErrorCode.member_id_required,
+        ErrorCode.member_id_required,
+        ErrorCode.group_max_size_reached,
+    ]
+    joined = [cluster.join(each.member_id, known_id=True) for each in asked[:2]]
+    cluster.advance(20)
+    assert [each[0].error_code for each in joined] == [ErrorCode.none] * 2
+
+
+def test_a_commit_tells_the_generation_of_its_member(cluster: Cluster) -> None:
+    leader, _ = cluster.stable_pair()
+    check = cluster.groups.commit_problem
+    assert check(Committer("g", leader.member_id, None, -1), cluster.now) is ErrorCode.illegal_generation
+    assert check(Committer("g", "", None, -1), cluster.now) is ErrorCode.unknown_member_id
+    assert cluster.groups.transactional_commit_problem(Committer("g"), cluster.now) is None
+
+
+def test_commits_in_transactions_need_not_wait_for_the_assignment(cluster: Cluster) -> None:
+    joined = cluster.join()
+    cluster.advance(20)
+    who = Committer("g", joined[0].member_id, None, 1)
+    assert cluster.groups.commit_problem(who, cluster.now) is ErrorCode.rebalance_in_progress
+    assert cluster.groups.transactional_commit_problem(who, cluster.now) is None

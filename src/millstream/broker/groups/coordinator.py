@@ -15,6 +15,7 @@ from millstream.broker.groups.group import Group, State
 from millstream.broker.groups.member import Member, Protocols
 from millstream.broker.groups.snapshot import restore, snapshot
 from millstream.broker.journal import Journal
+from millstream.broker.limits import DEFAULTS
 from millstream.broker.protocol.answers.groups import Joined, LeftMember, Synced
 from millstream.broker.timers import Timers
 
@@ -57,12 +58,18 @@ class Coordinator:
     """Groups by id. `new_id` makes the random part of member ids; times are in milliseconds of one monotonic clock."""
 
     def __init__(
-        self, journal: Journal, timers: Timers, new_id: Callable[[], str], initial_delay_ms: float = 20.0
+        self,
+        journal: Journal,
+        timers: Timers,
+        new_id: Callable[[], str],
+        initial_delay_ms: float = 20.0,
+        most_members: int = DEFAULTS.group_members,
     ) -> None:
         self._journal = journal
         self._timers = timers
         self._new_id = new_id
         self._initial_delay_ms = initial_delay_ms
+        self._most_members = most_members
         self._groups: dict[str, Group] = {}
 
     def restore(self, now_ms: float) -> None:
@@ -118,6 +125,7 @@ class Coordinator:
             return
         member = group.members[request.member_id]
         group.keep_alive(member, now_ms)
+        group.has_synced(member)
         match group.state:
             case State.COMPLETING:
                 member.answer_sync(Synced(ErrorCode.rebalance_in_progress))
@@ -162,7 +170,14 @@ class Coordinator:
         return LeftMember(member_id, instance_id, error)
 
     def commit_problem(
-        self, group_id: str, member_id: str, instance_id: str | None, generation: int, now_ms: float
+        self,
+        group_id: str,
+        member_id: str,
+        instance_id: str | None,
+        generation: int,
+        now_ms: float,
+        *,
+        transactional: bool = False,
     ) -> ErrorCode | None:
         """Why this member may not commit, or None. A generation below 0 comes from a consumer without a group."""
         group = self._groups.get(group_id)
@@ -173,11 +188,12 @@ class Coordinator:
                 return ErrorCode.unknown_member_id
         elif group is None:
             return ErrorCode.illegal_generation
-        error = self._member_problem(group, member_id, instance_id, generation if generation >= 0 else None)
+        error = self._member_problem(group, member_id, instance_id, generation)
         if group is None or error is not None:
             return error
         group.keep_alive(group.members[member_id], now_ms)
-        return ErrorCode.rebalance_in_progress if group.state is State.COMPLETING else None
+        settling = group.state is State.COMPLETING and not transactional
+        return ErrorCode.rebalance_in_progress if settling else None
 
     def forget(self, group_id: str) -> None:
         """Let go of a group without members. Raises OSError with nothing changed."""
@@ -260,12 +276,13 @@ class Coordinator:
             if request.member_id:
                 return ErrorCode.unknown_member_id
             return None if request.protocol_type and request.protocols else ErrorCode.inconsistent_group_protocol
-        if request.member_id and not group.is_pending(request.member_id):
-            error = self._member_problem(group, request.member_id, request.instance_id, None)
-            if error is not None:
-                return error
+        comes_back = request.instance_id is not None and request.instance_id in group.static
+        if not group.has_room_for(request.member_id, self._most_members) and not comes_back:
+            return ErrorCode.group_max_size_reached
         if not group.supports(request.protocol_type, request.protocols):
             return ErrorCode.inconsistent_group_protocol
+        if request.member_id and not group.is_pending(request.member_id):
+            return self._member_problem(group, request.member_id, request.instance_id, None)
         return None
 
     def _member_problem(

@@ -47,6 +47,8 @@ class Group:
         self._initial_delay_ms = initial_delay_ms
         self._initial = False
         self._phase_timer: Timer | None = None
+        self._unsynced: set[str] = set()
+        """Who has joined this generation and not asked for its assignment yet."""
         self._on_settled = on_settled
 
     # --- members
@@ -66,6 +68,9 @@ class Group:
         member.answer_sync(Synced(ErrorCode.fenced_instance_id))
         member.member_id = new_id
         self.members[new_id] = member
+        if old_id in self._unsynced:
+            self._unsynced.remove(old_id)
+            self._unsynced.add(new_id)
         if member.instance_id is not None:
             self.static[member.instance_id] = new_id
         if self.leader == old_id:
@@ -111,6 +116,20 @@ class Group:
             return bool(protocol_type) and bool(protocols)
         return protocol_type == self.protocol_type and bool(self._common() & {name for name, _ in protocols})
 
+    def has_room_for(self, member_id: str, most: int) -> bool:
+        """Whether this member may join: in a rebalance, as many as may be in the group of those who come first."""
+        known = self.members.get(member_id)
+        if self.state is State.PREPARING:
+            waiting = sum(member.join_reply is not None for member in self.members.values())
+            return (known is not None and known.join_reply is not None) or waiting < most
+        return known is not None or self.is_pending(member_id) or len(self.members) + len(self._pending) < most
+
+    def has_synced(self, member: Member) -> None:
+        """A member asked for its assignment; once all have, nobody is late any more."""
+        self._unsynced.discard(member.member_id)
+        if not self._unsynced and self.state is State.STABLE:
+            self._set_phase_timer(None)
+
     # --- rebalancing
 
     def prepare_rebalance(self, now_ms: float) -> None:
@@ -150,14 +169,16 @@ class Group:
             self.leader = joined[0]
         self.state = State.COMPLETING
         self.protocol_name = self.elected_protocol()
+        self._unsynced = set(self.members)
         self._set_phase_timer(now_ms + self._longest_rebalance_ms(), self._expire_unsynced)
         for member in list(self.members.values()):
             self.keep_alive(member, now_ms)
             member.answer_join(self.join_answer(member))
 
     def settle(self, assignments: dict[str, bytes]) -> None:
-        """The leader has decided: everybody who waits gets an assignment."""
-        self._set_phase_timer(None)
+        """The leader has decided: everybody who waits gets an assignment, the others have until the timeout."""
+        if not self._unsynced:
+            self._set_phase_timer(None)
         self.state = State.STABLE
         for member in self.members.values():
             member.assignment = assignments.get(member.member_id, b"")
@@ -204,12 +225,13 @@ class Group:
         return max((member.rebalance_timeout_ms for member in self.members.values()), default=0)
 
     def _expire_unsynced(self, now_ms: float) -> None:
-        for member in [each for each in self.members.values() if each.sync_reply is None]:
+        for member in [each for each in self.members.values() if each.member_id in self._unsynced]:
             self._drop(member)
         self.prepare_rebalance(now_ms)
 
     def _drop(self, member: Member) -> None:
         del self.members[member.member_id]
+        self._unsynced.discard(member.member_id)
         if member.instance_id is not None:
             self.static.pop(member.instance_id, None)
         if member.timer is not None:

@@ -19,6 +19,7 @@ from millstream.broker.groups.group import State
 from millstream.broker.groups.offsets import CommittedOffsets
 from millstream.broker.groups.subscription import CONSUMER, subscribed_topics
 from millstream.broker.journal import Journal
+from millstream.broker.limits import DEFAULTS
 from millstream.broker.timers import Timers
 
 _log = logging.getLogger(__name__)
@@ -37,10 +38,17 @@ class Committer:
 class Groups:
     """Classic and consumer groups, and the offsets that they have committed."""
 
-    def __init__(self, journal: Journal, timers: Timers, new_id: Callable[[], str], topics: Topics) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        timers: Timers,
+        new_id: Callable[[], str],
+        topics: Topics,
+        most_members: int = DEFAULTS.group_members,
+    ) -> None:
         self.offsets = CommittedOffsets(journal)
-        self.classic = Coordinator(journal, timers, new_id)
-        self.consumer = ConsumerGroups(journal, timers, topics)
+        self.classic = Coordinator(journal, timers, new_id, most_members=most_members)
+        self.consumer = ConsumerGroups(journal, timers, topics, most_members)
         self._empty_since: dict[str, int] = {}
         """Time of day at which a group was first seen without members."""
 
@@ -80,11 +88,13 @@ class Groups:
 
     # --- who may commit
 
-    def commit_problem(self, who: Committer, now_ms: float) -> ErrorCode | None:
+    def commit_problem(self, who: Committer, now_ms: float, *, transactional: bool = False) -> ErrorCode | None:
         """Why this member may not commit, or None. An epoch below 0 comes from a consumer without a group."""
         group = self.consumer.get(who.group_id)
         if group is None:
-            return self.classic.commit_problem(who.group_id, who.member_id, who.instance_id, who.epoch, now_ms)
+            return self.classic.commit_problem(
+                who.group_id, who.member_id, who.instance_id, who.epoch, now_ms, transactional=transactional
+            )
         if who.epoch < 0 and not group.members:
             return None
         return _epoch_problem(group, who)
@@ -93,7 +103,7 @@ class Groups:
         """The same for a commit in a transaction: one that names no member is taken, as old producers send it."""
         if who.epoch < 0 and not who.member_id and who.instance_id is None:
             return None
-        problem = self.commit_problem(who, now_ms)
+        problem = self.commit_problem(who, now_ms, transactional=True)
         return ErrorCode.illegal_generation if problem is ErrorCode.stale_member_epoch else problem
 
     def fetch_problem(self, who: Committer) -> ErrorCode | None:

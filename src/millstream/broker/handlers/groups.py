@@ -13,7 +13,7 @@ from kio.schema.sync_group.v5.request import SyncGroupRequest
 
 from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.groups.coordinator import JoinRequest, SyncRequest
-from millstream.broker.groups.group import Group
+from millstream.broker.groups.group import Group, State
 from millstream.broker.groups.subscription import CONSUMER
 from millstream.broker.handlers.durations import milliseconds
 from millstream.broker.protocol.answers.groups import (
@@ -27,6 +27,7 @@ from millstream.broker.protocol.answers.groups import (
     Left,
     ListedGroup,
     ListedGroups,
+    Synced,
 )
 
 _ID_REQUIRED_FROM = 4
@@ -63,6 +64,9 @@ def join_group(broker: Broker, call: Call, message: JoinGroupRequest, reply: Rep
 
 
 def sync_group(broker: Broker, call: Call, message: SyncGroupRequest, reply: Reply) -> None:
+    if not message.group_id:
+        reply(Synced(ErrorCode.invalid_group_id))
+        return
     request = SyncRequest(
         message.group_id,
         message.member_id,
@@ -76,6 +80,9 @@ def sync_group(broker: Broker, call: Call, message: SyncGroupRequest, reply: Rep
 
 
 def heartbeat(broker: Broker, call: Call, message: HeartbeatRequest, reply: Reply) -> None:
+    if not message.group_id:
+        reply(ErrorOnly(ErrorCode.invalid_group_id))
+        return
     error = broker.groups.classic.heartbeat(
         message.group_id, message.member_id, message.group_instance_id, message.generation_id, call.now_ms
     )
@@ -84,6 +91,9 @@ def heartbeat(broker: Broker, call: Call, message: HeartbeatRequest, reply: Repl
 
 def leave_group(broker: Broker, call: Call, message: LeaveGroupRequest, reply: Reply) -> None:
     """Before version 3 one member leaves and its error is the answer's."""
+    if not message.group_id:
+        reply(Left(ErrorCode.invalid_group_id))
+        return
     left = tuple(
         broker.groups.classic.leave(message.group_id, each.member_id, each.group_instance_id, call.now_ms)
         for each in message.members
@@ -104,14 +114,15 @@ def _described(group_id: str, group: Group | None, version: int) -> DescribedGro
         return DescribedGroup(group_id, ErrorCode.group_id_not_found, "Dead", error_message=text)
     if group is None:
         return DescribedGroup(group_id, group_state="Dead")
+    settled = group.state is State.STABLE
     members = tuple(
         DescribedMember(
             member.member_id,
             member.instance_id,
             member.client_id,
             member.client_host,
-            member.metadata_for(group.protocol_name),
-            member.assignment,
+            member.metadata_for(group.protocol_name) if settled else b"",
+            member.assignment if settled else b"",
         )
         for member in group.members.values()
     )
@@ -120,7 +131,7 @@ def _described(group_id: str, group: Group | None, version: int) -> DescribedGro
         ErrorCode.none,
         group.state.value,
         group.protocol_type or "",
-        group.protocol_name or "",
+        (group.protocol_name or "") if settled else "",
         members,
     )
 

@@ -17,6 +17,7 @@ from millstream.broker.groups.consumer.group import ConsumerGroup, KnownTopic
 from millstream.broker.groups.consumer.member import AWAY, ConsumerMember, MemberState, Subscription
 from millstream.broker.groups.consumer.snapshot import restore, snapshot
 from millstream.broker.journal import Journal
+from millstream.broker.limits import DEFAULTS
 from millstream.broker.patterns import InvalidPatternError, compiled
 from millstream.broker.timers import Timers
 
@@ -82,10 +83,13 @@ class RefusedBeatError(Exception):
 class ConsumerGroups:
     """Groups by id. Times are in milliseconds of one monotonic clock."""
 
-    def __init__(self, journal: Journal, timers: Timers, topics: Topics) -> None:
+    def __init__(
+        self, journal: Journal, timers: Timers, topics: Topics, most_members: int = DEFAULTS.group_members
+    ) -> None:
         self._journal = journal
         self._timers = timers
         self._topics = topics
+        self._most_members = most_members
         self._groups: dict[str, ConsumerGroup] = {}
 
     def restore(self, now_ms: float) -> None:
@@ -166,6 +170,9 @@ class ConsumerGroups:
         """The member that beats, made if it joins; and whether its subscription is new."""
         known = self._known_member(group, beat)
         if known is None:
+            if len(group.members) >= self._most_members:
+                text = f"Group {group.group_id} has {self._most_members} members, as many as it may have."
+                raise RefusedBeatError(ErrorCode.group_max_size_reached, text)
             subscription = _subscription(Subscription(), beat)
             member = ConsumerMember(
                 beat.member_id,
