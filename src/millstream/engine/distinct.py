@@ -51,12 +51,23 @@ def estimated(sketch: Sketch, precision: int) -> int:
     if not isinstance(sketch, bytes):
         return len(sketch)
     size, longest = len(sketch), HASH_BITS - precision
-    counts = [sketch.count(rank) for rank in range(longest + 2)]
+    counts = _counts(sketch, longest + 2)
     total = size * _tau(1 - counts[longest + 1] / size)
     for rank in range(longest, 0, -1):
         total = 0.5 * (total + counts[rank])
     total += size * _sigma(counts[0] / size)
     return round(size * size / (2 * log(2) * total))
+
+
+def _counts(sketch: bytes, ranks: int) -> list[int]:
+    """How many registers have each rank; high ones, of which there are none, are not looked for."""
+    counts, left = [0] * ranks, len(sketch)
+    for rank in range(ranks):
+        counts[rank] = sketch.count(rank)
+        left -= counts[rank]
+        if not left:
+            break
+    return counts
 
 
 def _bounded(hashes: frozenset[int], precision: int) -> Sketch:
