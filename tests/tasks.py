@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from millstream.engine import EngineSettings, GlobalTables, Outbox, Wiring, compile_task
+from millstream.engine import EngineSettings, GlobalTables, Outbox, Wiring, compile_task, stores_on_disk
 from millstream.engine.task import Task
 from millstream.model import Batch, Headers, OutBatch, TopicPartition
 from millstream.plan.internal import TaskId, TaskSpec, internal_topics
+from millstream.plan.nodes import StoreType
 from millstream.plan.topology import Topology
+from tests.state.disks import MemoryTaskDisk
 
 Record = tuple[bytes | None, bytes | None, int]  # key, value, timestamp
 
@@ -27,11 +29,18 @@ class Written(NamedTuple):
 class Tasks:
     """The tasks of a topology under the application id `app`, with every topic as lists of records.
 
-    `counts` are the partitions of the topics that the program doesn't make itself.
+    `counts` are the partitions of the topics that the program doesn't make itself. `store` is where stores are kept
+    that don't say it; on disk their rows outlive a crash as far as they were committed.
     """
 
     def __init__(
-        self, topology: Topology, counts: Mapping[str, int], settings: EngineSettings | None = None, *, wall_ms: int = 0
+        self,
+        topology: Topology,
+        counts: Mapping[str, int],
+        settings: EngineSettings | None = None,
+        *,
+        wall_ms: int = 0,
+        store: StoreType = "memory",
     ) -> None:
         self.wall_ms = wall_ms
         self.topics: dict[TopicPartition, list[Written]] = defaultdict(list)
@@ -45,6 +54,8 @@ class Tasks:
         self._outboxes: dict[TaskId, Outbox] = {}
         self._read: dict[TopicPartition, int] = defaultdict(int)
         self._committed: dict[TopicPartition, tuple[int, str]] = {}
+        stores = {id_: topology.subtopology(id_.subtopology).stores for id_ in self.specs}
+        self.disks = {id_: MemoryTaskDisk(stores_on_disk(stores[id_], store)) for id_ in self.specs}
         for id_ in self.specs:
             self._compile(id_)
 
@@ -85,6 +96,7 @@ class Tasks:
     def commit(self, id_: TaskId) -> None:
         task = self._tasks[id_]
         self._collect(task.changelog())
+        task.settle({changelog: len(self.topics[changelog]) for changelog in self.specs[id_].changelogs})
         self._committed.update(task.positions())
         task.committed()
 
@@ -112,12 +124,13 @@ class Tasks:
         spec = self.specs[id_]
         outbox = self._outboxes[id_] = Outbox(self._counts)
         wiring = Wiring("app", self._settings, outbox, self.globals, self.wall_ms)
-        task = compile_task(self._topology.subtopology(id_.subtopology), spec, wiring)
-        for changelog in spec.changelogs:
-            task.restore(changelog, _batch(changelog, 0, self.topics[changelog]))
-        for source in spec.reused:
-            done = self._committed.get(source, (0, ""))[0]
-            task.restore(source, _batch(source, 0, self.topics[source][:done]))
+        task = compile_task(self._topology.subtopology(id_.subtopology), spec, wiring, self.disks[id_])
+        first = task.checkpoint()
+        ends = {changelog: len(self.topics[changelog]) for changelog in spec.changelogs}
+        ends |= {source: self._committed.get(source, (0, ""))[0] for source in spec.reused}
+        for source, end in ends.items():
+            start = first.get(source, 0)
+            task.restore(source, _batch(source, start, self.topics[source][start:end]))
         task.resume({source: self._committed[source][1] for source in spec.inputs if source in self._committed})
         for source in spec.inputs:
             self._read[source] = self._committed.get(source, (0, ""))[0]

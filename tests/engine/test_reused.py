@@ -9,14 +9,16 @@ import pytest
 import millstream as ms
 from millstream.engine import EngineSettings
 from millstream.model import TopicPartition
+from millstream.plan.nodes import StoreType
+from tests.state.disks import MemoryTaskDisk
 from tests.tasks import Tasks, Written
 
 
-def tasks(*, history: str | None = None, **settings: Any) -> Tasks:
+def tasks(*, history: str | None = None, store: StoreType = "memory", **settings: Any) -> Tasks:
     app = ms.App("app", emit="every", optimize="all")
     table = app.table("rows", value=int, store="rows", history=history)
     app.stream("in", value=str).join(table, lambda v, row: row, result=int).to("out")
-    return Tasks(app.topology(), {"rows": 1, "in": 1, "out": 1}, EngineSettings(**settings))
+    return Tasks(app.topology(), {"rows": 1, "in": 1, "out": 1}, EngineSettings(**settings), store=store)
 
 
 def put(made: Tasks, topic: str, key: str | None, value: bytes | None, timestamp: int) -> None:
@@ -41,9 +43,10 @@ def answers(made: Tasks) -> list[int]:
     return [int.from_bytes(row.value or b"", "big") for row in made.run().read("out")]
 
 
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
 @pytest.mark.parametrize("history", [None, "1h"])
-def test_rows_come_from_the_topic(history: str | None) -> None:  # X7
-    made = tasks(history=history)
+def test_rows_come_from_the_topic(history: str | None, store: StoreType) -> None:  # X7
+    made = tasks(history=history, store=store)
     put(made, "rows", "a", number(1), 10)
     put(made, "rows", "b", number(5), 10)
     put(made, "rows", "b", None, 11)
@@ -77,8 +80,9 @@ def test_the_timestamp_is_the_records() -> None:  # X7, F1
     assert task.store("rows").get("a") == [1, 10]  # type: ignore[union-attr]
 
 
-def test_what_was_passed_over_is_passed_over_again() -> None:  # X14, K1
-    made = tasks(on_decode_error="skip")
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+def test_what_was_passed_over_is_passed_over_again(store: StoreType) -> None:  # X14, K1
+    made = tasks(on_decode_error="skip", store=store)
     put(made, "rows", "a", number(1), 10)
     put(made, "rows", "a", b"no number", 11)
     put(made, "rows", None, number(3), 12)
@@ -86,7 +90,20 @@ def test_what_was_passed_over_is_passed_over_again() -> None:  # X14, K1
     put(made, "rows", "b", number(5), 13)
     made.run()
     commit(made)
+    if store == "rocksdb":  # on a machine that has no files of it
+        made.disks = {id_: MemoryTaskDisk(disk.names) for id_, disk in made.disks.items()}
     crash(made)
     put(made, "in", "a", b"x", 20)
     put(made, "in", "b", b"x", 20)
     assert answers(made) == [1, 5]
+
+
+def test_local_files_have_the_topic_up_to_what_is_committed() -> None:  # X7
+    made = tasks(store="rocksdb")
+    put(made, "rows", "a", number(1), 10)
+    put(made, "rows", "b", number(2), 10)
+    made.run()
+    commit(made)
+    ((_, disk),) = made.disks.items()
+    assert disk.offsets() == {"rows": 2}
+    assert disk.store("rows").rows == {b"a": number(10) + number(1), b"b": number(10) + number(2)}

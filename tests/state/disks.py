@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 class MemoryDisk:
@@ -52,7 +52,7 @@ class MemoryTaskDisk:
     """A task's stores; a batch is held back until it is written. `names` may be reopened as often as wanted."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self.names: Collection[str] = tuple(names)
+        self.names: Sequence[str] = tuple(names)
         self.disks = {name: MemoryDisk() for name in names}
         self.at: dict[str, int] = {}
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from millstream.model import Batch, TopicPartition
 from millstream.serde.subscription import Instruction, Request
-from millstream.state import SubscriptionRows
+from millstream.state import Changes, SubscriptionRows
+from tests.state.disks import MemoryDisk
 
 
 def request(left_key: bytes) -> Request:
@@ -33,3 +37,35 @@ def test_the_changelog_is_the_state() -> None:
     assert changes.keys == [b"\0\0\0\x01fa", b"\0\0\0\x01fb"]
     restored.restore(Batch(TopicPartition("log", 0), [0, 1], changes.timestamps, changes.keys, changes.values, None, 2))
     assert (keys_of(restored, b"f"), len(restored)) == ([b"b"], 1)
+
+
+OPERATIONS = st.sampled_from(["put", "put", "put", "delete", "take", "settle", "reopen"])
+PLACES = st.tuples(st.sampled_from([b"", b"f", b"ff"]), st.sampled_from([b"", b"a", b"fa"]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(OPERATIONS, PLACES), max_size=30))
+def test_on_disk_as_in_memory(operations: list[tuple[str, tuple[bytes, bytes]]]) -> None:
+    disk = MemoryDisk()
+    memory, stored = SubscriptionRows("s"), SubscriptionRows("s", disk)
+    taken: list[Changes] = []
+    for name, (foreign_key, left_key) in operations:
+        if name == "put":
+            for rows in (memory, stored):
+                rows.put(foreign_key, request(left_key), 1)
+        elif name == "delete":
+            for rows in (memory, stored):
+                rows.delete(foreign_key, left_key, 2)
+        else:
+            taken.append(stored.take_changes())
+            assert taken[-1] == memory.take_changes()
+        if name in ("settle", "reopen"):
+            for changes in taken:
+                stored.write(changes, disk)
+            taken.clear()
+            stored.written()
+            assert stored.dirty_bytes == 0
+        if name == "reopen":
+            stored = SubscriptionRows("s", disk)
+        for each in (b"", b"f", b"ff", b"none"):
+            assert list(stored.of(each)) == list(memory.of(each))

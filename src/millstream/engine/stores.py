@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from millstream.plan.internal import has_changelog
 from millstream.plan.nodes import StoreKind, StoreSpec, StoreType
 from millstream.serde import bound, exact
 from millstream.state import (
@@ -41,7 +40,14 @@ Rows: TypeAlias = (
 
 # Kinds that can be on disk. The others hold what waits for its time, and are small; Kafka Streams too has them in
 # memory alone, and their changelogs keep them.
-ON_DISK: frozenset[StoreKind] = frozenset({"keyvalue", "versioned", "window"})
+ON_DISK: frozenset[StoreKind] = frozenset(
+    {
+        "keyvalue",
+        "subscriptions",
+        "versioned",
+        "window",
+    }
+)
 
 
 @runtime_checkable
@@ -75,9 +81,9 @@ class DiskRows(Protocol):
 
 
 def stores_on_disk(stores: Iterable[StoreSpec], default: StoreType) -> list[str]:
-    """The names of those that want a disk. What has no changelog of its own is kept in memory."""
-    own = [spec for spec in stores if spec.kind in ON_DISK and has_changelog(spec)]
-    return [spec.name for spec in own if (spec.store_type or default) == "rocksdb"]
+    """The names of those that want a disk. A store without a changelog is lost with its task, files or not."""
+    able = [spec for spec in stores if spec.kind in ON_DISK and spec.logged]
+    return [spec.name for spec in able if (spec.store_type or default) == "rocksdb"]
 
 
 def open_store(spec: StoreSpec, topic: str, disk: Disk | None = None) -> Rows:
@@ -103,6 +109,6 @@ def open_store(spec: StoreSpec, topic: str, disk: Disk | None = None) -> Rows:
         case "join-parked":
             return ParkedRows(spec.name, key, value)
         case "subscriptions":
-            return SubscriptionRows(spec.name)
+            return SubscriptionRows(spec.name, disk)
         case "keyvalue":
             return KeyValueRows(spec.name, key, value, disk)
