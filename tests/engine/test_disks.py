@@ -22,7 +22,7 @@ QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 RESTORABLE = recipes(
     *STATELESS, *(kind for kind in STATEFUL if kind != "punctuate"), *WINDOWS, *JOINS, *INNER_STREAM_JOINS, *SHAPES
 )
-FORGETFUL = ("window", "session", "join-window")
+FORGETFUL = ("window", "session", "join-window", "versioned")
 RUNS = (RESTORABLE, st.integers(0, 40), st.integers(1, 2), st.integers(0, 2**32))
 
 

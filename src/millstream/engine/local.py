@@ -17,7 +17,7 @@ class LocalStores:
         self._disk = disk
         self._budget = budget
         self._rows: dict[str, DiskRows] = {}
-        self._taken: dict[str, Changes] = {}
+        self._taken: dict[str, list[Changes]] = {}
 
     def __contains__(self, name: str) -> bool:
         return name in self._rows
@@ -50,16 +50,17 @@ class LocalStores:
             rows.opened()
 
     def taken(self, name: str, changes: Changes) -> None:
-        """A store's changes are on their way to its changelog."""
-        self._taken[name] = changes
+        """A store's changes are on their way to its changelog; a commit that is given up leaves them to the next."""
+        self._taken.setdefault(name, []).append(changes)
 
     def settle(self, offsets: Mapping[str, int]) -> None:
         """The changelogs have what was taken: put it on disk, with the offsets that they have come to."""
         if not self._taken and not offsets:
             return
         into = self._disk.batch()
-        for name, changes in self._taken.items():
-            self._rows[name].write(changes, into.store(name))
+        for name, taken in self._taken.items():
+            for changes in taken:
+                self._rows[name].write(changes, into.store(name))
         for name, offset in offsets.items():
             into.offset(name, offset)
         self._disk.write(into)

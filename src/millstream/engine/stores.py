@@ -60,7 +60,10 @@ class DiskRows(Protocol):
         """What the changelog does not have yet."""
 
     def write(self, records: Records, into: DiskBatch) -> None:
-        """The form on disk of changelog records: of those that `take_changes` gave, or read to restore."""
+        """The form on disk of changelog records: of those that `take_changes` gave, or read to restore.
+
+        A note that it writes replaces what stood there, so that is read when the rows are made.
+        """
 
     def written(self) -> None:
         """What `take_changes` gave is on disk: its rows may be evicted."""

@@ -54,6 +54,9 @@ class VersionedRows:
         else:
             self._keys = self._cache = RowCache[Any, Versions](self._load)
             self._find = self._cache.__getitem__
+            noted = disk.note()
+            if noted is not None:  # before anything is restored and noted
+                self._newest = _NEWEST.unpack(noted)[0]
 
     def __len__(self) -> int:
         """On disk about as many, and deletes and older versions count too."""
@@ -162,19 +165,16 @@ class VersionedRows:
                 into.put(place_of(key, timestamp), stored_version(value))
         for place in self._gone:
             into.delete(place)
-        self._gone.clear()
         self._newest = max(self._newest, max(records.timestamps, default=-1))
         into.note(_NEWEST.pack(self._newest))
 
     def written(self) -> None:
         """What `take_changes` gave is on disk."""
         self._unwritten.clear()
+        self._gone.clear()
 
     def opened(self) -> None:
-        """The disk has all that was written before."""
-        noted = None if self.disk is None else self.disk.note()
-        if noted is not None:
-            self._newest = _NEWEST.unpack(noted)[0]
+        """The disk has all that was written before; nothing more needs to be known at once."""
 
     @property
     def cached_bytes(self) -> int:
