@@ -19,6 +19,7 @@ Values = ms.Stream[Any, Any]
 
 STATELESS = ("filter", "filter_not", "map_values", "select_key", "map", "flat_map", "flat_map_values", "peek", "fail")
 STATEFUL = ("count", "reduce", "fold", "declare", "tumble", "hop", "process", "punctuate", "cogroup", "fixed_key")
+KEEPING = ("keep_windows", "keep_sessions", "keep_versions")
 INNER_STREAM_JOINS = ("stream_join", "self_join")
 OUTER_STREAM_JOINS = ("left_stream_join", "outer_stream_join")
 JOINS = ("join", "left_join", "global_join", "left_global_join")
@@ -61,6 +62,38 @@ class Remembering:
     def report(self, now: int) -> None:
         for key, seen in self.store.all():
             self.context.forward(ms.Message(key, {"n": seen, "g": "t"}, now))
+
+
+class Keeping:
+    """Notes each record in a store of some kind, and tells what the store then has of its key."""
+
+    def __init__(self, store: str) -> None:
+        self._store = store
+
+    def init(self, context: ms.ProcessorContext) -> None:
+        self.context, self.kept = context, context.get_state_store(self._store)
+
+    def process(self, record: ms.Message) -> None:
+        key, n, at = record.key or "none", number(record.value), record.timestamp
+        self.context.forward(record.with_value({"n": self.note(key, n, at), "g": "xyz"[n % 3]}))
+
+    def note(self, key: str, n: int, at: int) -> int:
+        match self.kept:
+            case ms.WindowStore():
+                start = at // 5 * 5
+                self.kept.put(key, (self.kept.fetch(key, start) or 0) + n + 1, start)
+                return sum(kept for _, kept in self.kept.fetch(key, at - 15, at))
+            case ms.SessionStore():
+                near = list(self.kept.find_sessions(key, at - 4, at + 4))
+                for session, _ in near:
+                    self.kept.remove(session)
+                starts, ends = zip(*[(at, at), *(session.window for session, _ in near)], strict=True)
+                total = n + 1 + sum(kept for _, kept in near)
+                self.kept.put(ms.Windowed(key, ms.Window(min(starts), max(ends))), total)
+                return total
+            case _:
+                self.kept.put(key, None if n == 7 else n, at)
+                return sum(version.value + 1 for version in self.kept.history(key))
 
 
 class Building:
@@ -217,6 +250,18 @@ class Building:
             yield record.with_value({"n": 1, "g": "x"})
 
         return stream.process_values(twice)
+
+    def keep_windows(self, stream: Values) -> Values:
+        return self._keep(stream, ms.window_store(f"k{self.count}", 5, retention=20, value=int))
+
+    def keep_sessions(self, stream: Values) -> Values:
+        return self._keep(stream, ms.session_store(f"k{self.count}", retention=1000, value=int))
+
+    def keep_versions(self, stream: Values) -> Values:
+        return self._keep(stream, ms.versioned_store(f"k{self.count}", history=30, value=int))
+
+    def _keep(self, stream: Values, store: Any) -> Values:
+        return stream.process_values(lambda: Keeping(store.name), stores=[store])
 
     def split(self, stream: Values) -> Values:
         odd, rest = stream.branches(lambda v: number(v) % 2)

@@ -15,6 +15,7 @@ from millstream.plan.internal import TaskSpec
 from tests.engine.programs import (
     INNER_STREAM_JOINS,
     JOINS,
+    KEEPING,
     OUTER_STREAM_JOINS,
     SHAPES,
     STATEFUL,
@@ -101,7 +102,7 @@ def contents(plan: Plan, spec: TaskSpec, changelog: Log) -> dict[TopicPartition,
     }
 
 
-ALL = recipes(*STATELESS, *STATEFUL, *WINDOWS, *JOINS, *INNER_STREAM_JOINS, *OUTER_STREAM_JOINS, *SHAPES)
+ALL = recipes(*STATELESS, *STATEFUL, *KEEPING, *WINDOWS, *JOINS, *INNER_STREAM_JOINS, *OUTER_STREAM_JOINS, *SHAPES)
 
 
 @QUICK
@@ -122,7 +123,13 @@ def test_cuts_change_no_byte(recipe: Recipe, size: int, partitions: int, seed: i
 # Stream-time punctuations begin anew after a restart (P3), and so does what decides when a row without a partner goes
 # on alone (J9); programs with them are left out here.
 RESTORABLE = recipes(
-    *STATELESS, *(kind for kind in STATEFUL if kind != "punctuate"), *WINDOWS, *JOINS, *INNER_STREAM_JOINS, *SHAPES
+    *STATELESS,
+    *(kind for kind in STATEFUL if kind != "punctuate"),
+    *KEEPING,
+    *WINDOWS,
+    *JOINS,
+    *INNER_STREAM_JOINS,
+    *SHAPES,
 )
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from millstream.plan.internal import TaskSpec
-from tests.engine.programs import INNER_STREAM_JOINS, JOINS, SHAPES, STATEFUL, STATELESS, WINDOWS, recipes
+from tests.engine.programs import INNER_STREAM_JOINS, JOINS, KEEPING, SHAPES, STATEFUL, STATELESS, WINDOWS, recipes
 from tests.engine.replay import Files, FilesInMemory, Replay, RocksFiles, restore
 from tests.engine.tasks import Log, Plan, one_record_rounds
 from tests.engine.test_cuts import Recipe, contents, inputs_of_all_tasks, plan_of, told, topics_of
@@ -20,7 +20,13 @@ QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 # as for restores in memory: punctuations begin anew after a restart, and so does the wait of rows without a partner
 RESTORABLE = recipes(
-    *STATELESS, *(kind for kind in STATEFUL if kind != "punctuate"), *WINDOWS, *JOINS, *INNER_STREAM_JOINS, *SHAPES
+    *STATELESS,
+    *(kind for kind in STATEFUL if kind != "punctuate"),
+    *KEEPING,
+    *WINDOWS,
+    *JOINS,
+    *INNER_STREAM_JOINS,
+    *SHAPES,
 )
 FORGETFUL = ("window", "session", "join-window", "versioned")
 RUNS = (RESTORABLE, st.integers(0, 40), st.integers(1, 2), st.integers(0, 2**32))

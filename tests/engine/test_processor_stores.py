@@ -64,7 +64,7 @@ def opened(store: Any) -> Any:
 # --- key-value
 
 
-def test_ranges_are_in_the_order_of_bytes() -> None:  # P9, Q1
+def test_ranges_are_in_the_order_of_bytes() -> None:  # P9
     store = opened(ms.key_value_store("s", value=int))
     store.put_all([("b", 1), ("a", 2), ("c", 3), ("aa", 4), ("ä", 5)])
     assert [key for key, _ in store.range("a", "b")] == ["a", "aa", "b"]
