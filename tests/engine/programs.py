@@ -19,7 +19,8 @@ Values = ms.Stream[Any, Any]
 
 STATELESS = ("filter", "filter_not", "map_values", "select_key", "map", "flat_map", "flat_map_values", "peek", "fail")
 STATEFUL = ("count", "reduce", "fold", "declare", "tumble", "hop", "process", "punctuate", "cogroup", "fixed_key")
-KEEPING = ("keep_windows", "keep_sessions", "keep_versions")
+KEEPING = ("keep_windows", "keep_sessions")
+VERSIONS = ("keep_versions",)  # a changelog of versions is not compacted within the history (rule N1)
 INNER_STREAM_JOINS = ("stream_join", "self_join")
 OUTER_STREAM_JOINS = ("left_stream_join", "outer_stream_join")
 JOINS = ("join", "left_join", "global_join", "left_global_join")

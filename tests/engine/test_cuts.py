@@ -20,6 +20,7 @@ from tests.engine.programs import (
     SHAPES,
     STATEFUL,
     STATELESS,
+    VERSIONS,
     WINDOWS,
     build,
     recipes,
@@ -102,7 +103,9 @@ def contents(plan: Plan, spec: TaskSpec, changelog: Log) -> dict[TopicPartition,
     }
 
 
-ALL = recipes(*STATELESS, *STATEFUL, *KEEPING, *WINDOWS, *JOINS, *INNER_STREAM_JOINS, *OUTER_STREAM_JOINS, *SHAPES)
+ALL = recipes(
+    *STATELESS, *STATEFUL, *KEEPING, *VERSIONS, *WINDOWS, *JOINS, *INNER_STREAM_JOINS, *OUTER_STREAM_JOINS, *SHAPES
+)
 
 
 @QUICK

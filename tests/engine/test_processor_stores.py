@@ -179,6 +179,8 @@ def test_versioned_store() -> None:  # K15, K16
     assert list(store.history("a")) == [ms.Version("old", 50, 100), ms.Version("x", 100, 120)]
     assert list(store.history("a", 100, 130, reverse=True)) == [ms.Version("x", 100, 120)]
     assert list(store.history("a", 60, 99)) == [ms.Version("old", 50, 100)]
+    store.put("b", "newest", 160)
+    assert list(store.history("a")) == [ms.Version("x", 100, 120)], "what had ended by 160 - 50 is not known any more"
     assert store.delete("a", 110) == ms.Timestamped("x", 100)
     assert store.get("a", as_of=115) is None
 

@@ -83,9 +83,12 @@ class VersionedRows:
         return None if value is None else [value, versions.timestamps[place]]
 
     def versions(self, key: Any) -> list[tuple[int, Any]]:
-        """The timestamp and value of every version of a key that is still known, the oldest first."""
+        """The timestamp and value of every version of a key that held within the history, the oldest first."""
         versions = self._find(key)
-        return [] if versions is None else list(zip(versions.timestamps, versions.values, strict=True))
+        if versions is None:
+            return []
+        first = max(bisect_right(versions.timestamps, self._newest - self.history_ms) - 1, 0)
+        return list(zip(versions.timestamps[first:], versions.values[first:], strict=True))
 
     def put(self, key: Any, value: Any, timestamp: int) -> bool | None:
         """Store a version; whether it is the key's latest, or None when it is older than the history."""

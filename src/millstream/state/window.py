@@ -138,6 +138,8 @@ class WindowRows:
     def put(self, key: Any, start: int, value: Any, timestamp: int) -> Windowed[Any]:
         """Set or, with None, delete a key's window; its windowed key."""
         segment = self.segment(start)
+        if start <= self.gone:
+            return Windowed(key, segment.window)
         row = segment.get(key)
         segment.dirty[key] = timestamp
         windowed: Windowed[Any] = Windowed(key, segment.window) if row is None else row[2]
@@ -236,6 +238,8 @@ class WindowRows:
             start, _ = SUFFIX.unpack(data[-SUFFIX.size :])
             key = self.key.decode(data[: -SUFFIX.size])
             segment = self.segment(start)
+            if start <= self.gone:
+                continue
             if value is not None:
                 self._add(segment, key, start, [self.value.decode(value), timestamp, Windowed(key, segment.window)])
                 self._newest = max(self._newest, timestamp)
