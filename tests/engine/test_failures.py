@@ -220,7 +220,7 @@ def test_undecodable_records_stop_the_task_and_say_what_to_do() -> None:  # X14
         reading().driver.pipe_bytes("in", b"{", key=b"k")
 
 
-def test_unencodable_results() -> None:  # X16
+def test_unencodable_results() -> None:  # X16, Z8
     app = every()
     app.stream("in", value=str).map_values(len, value=str).to("out")
     run = Driven(app, EngineSettings(on_send_error="skip", dead_letters="dlq"))

@@ -9,7 +9,9 @@ import pytest
 
 import millstream as ms
 from millstream.errors import MillstreamError, ProcessingError, StateError, TopologyError
+from millstream.model import TopicPartition
 from tests.driving import Driven, every
+from tests.engine.tasks import Plan, Row, batch_of
 
 
 class Told:
@@ -52,6 +54,20 @@ def test_stream_time_punctuation() -> None:  # P3, P5
     called = [t for t, records in said.items() if f"call=@{t}" in records]
     assert called == [37, 40, 75, 80]
     assert said[37] == ["k=v@37", "call=@37"]
+
+
+@pytest.mark.parametrize("round_size", [1, 2, 100])
+def test_punctuations_come_between_two_records_of_a_round_too(round_size: int) -> None:  # P5, Z11
+    app = every()
+    app.stream("in", value=str).process(lambda: Told(forwarding, calls_at(10)), value=str).to("out")
+    task, outbox = Plan(app, {"in": 1, "out": 1}).only_task()
+    rows = [Row(b"k", b"v", time) for time in (37, 39, 40, 5, 75, 79, 80)]
+    task.add(batch_of(TopicPartition("in", 0), rows))
+    while task.process(max_rows=round_size, up_to_ms=None, wall_ms=0):
+        task.end_round()
+    (written,) = outbox.drain()
+    called = [time for key, time in zip(written.keys, written.timestamps, strict=True) if key == b"call"]
+    assert called == [37, 40, 75, 80]
 
 
 def test_stream_time_does_not_go_back() -> None:  # T4
