@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import millstream as ms
-from millstream.errors import DeserializationError, TopologyError
+from millstream.errors import DeserializationError, SerializationError, TopologyError
 from millstream.serde import ChangeSerde, JsonSerde, SideValuesSerde, exact, serde_for
 from millstream.testing import TestDriver
 
@@ -292,6 +292,10 @@ def test_numbers_of_dataclasses_and_unions_survive() -> None:
     for of, value in [
         (Measured, Measured(math.inf)),
         (int | float | str, math.nan),
+        (list[int | float | str], ["1", 1, "nan", math.nan]),
+        (tuple[dt.datetime, Decimal, bytes, float], (ONE_O_CLOCK, Decimal("1.0"), b"x", math.inf)),
+        (dict[int, float], {1: math.nan}),
+        (tuple[Colour, uuid.UUID, float], (Colour.RED, uuid.UUID(int=5), -math.inf)),
         (dict[str, Measured], {"x": Measured(math.nan)}),
     ]:
         serde = exact(JsonSerde(of))
@@ -327,6 +331,37 @@ def test_sums_may_grow_beyond_64_bits() -> None:
         driver.pipe("in", {"id": 2**63, "price": Decimal(1)}, key="k")
         assert [row[1] for row in driver.read_bytes("out")][-1] == b'{"total":18446744073709551616}'
         assert driver.changelog[-1].values == [b"[18446744073709551616]"]
+
+
+def test_an_integer_alone_is_kafkas_long_and_refused_above_it() -> None:
+    """With its place where it is written; in a store that nobody reads, with the store."""
+    app = ms.App("x", emit="every")
+    app.stream("in", value=int).group_by_key().reduce(lambda a, b: a + b, store="sums").to_stream().to("out")
+    app.stream("silent", value=int).group_by_key().reduce(lambda a, b: a + b, store="silent-sums")
+    fits = r"does not fit int64.*ms.JsonSerde\(int\) takes integers of any size"
+    with TestDriver(app) as driver:
+        driver.pipe("in", 2**62, key="k")
+        with pytest.raises(SerializationError, match=f"offset 1: cannot encode a record for topic 'out': .*{fits}"):
+            driver.pipe("in", 2**62, key="k")
+    with TestDriver(app) as driver:
+        driver.pipe("silent", 2**62, key="k")
+        with pytest.raises(SerializationError, match=f"the store 'silent-sums' holds what cannot be written: .*{fits}"):
+            driver.pipe("silent", 2**62, key="k")
+
+
+def test_an_integer_may_be_given_room() -> None:
+    app = ms.App("x", emit="every")
+    numbers = app.stream("in", value=ms.JsonSerde(int))
+    numbers.group_by_key().reduce(lambda a, b: a * b).to_stream().to("out")
+    with TestDriver(app) as driver:
+        for _ in range(4):
+            driver.pipe("in", 2**62, key="k")
+        assert driver.read("out")[-1].value == 2**248
+
+
+def test_decimals_are_read_from_json_numbers_as_they_stand() -> None:
+    assert JsonSerde(Decimal).decode(b"2.10") == Decimal("2.10")
+    assert str(JsonSerde(Row).decode(b'{"id":1,"price":0.30}')["price"]) == "0.30"
 
 
 @pytest.mark.parametrize("of", [Point, Place, Pair, Row])

@@ -62,6 +62,6 @@ def _decoder(serde: JsonSerde[Any]) -> Callable[[bytes], Any]:
         except msgspec.DecodeError:
             if b"NaN" not in data and b"Infinity" not in data:
                 raise
-            return msgspec.convert(json.loads(data), of, strict=False, str_keys=True, dec_hook=read_custom)
+            return msgspec.convert(json.loads(data), of, str_keys=True, dec_hook=read_custom)
 
     return exactly
