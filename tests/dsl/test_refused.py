@@ -95,6 +95,10 @@ WRONG: dict[str, tuple[Wrong, str]] = {
         lambda app, s: s.group_by("cdn").aggregate(total=ms.sum("bytes")),
         r"aggregate at .*: Report has no field 'bytes'",
     ),
+    "a cogroup of windows that are emitted on their close": (
+        lambda app, s: s.group_by_key().windowed_by(ms.tumbling(10)).emit_on_close().cogroup(lambda v, n: n),
+        r"cogroup at .*: cogrouped streams have a time each.*suppress\(ms\.until_window_closes\(\)\)",
+    ),
     "functions and declared aggregates": (
         lambda app, s: s.group_by("cdn").aggregate(  # type: ignore[call-overload]
             initializer=int, aggregator=lambda v, n: n, total=ms.sum("n")

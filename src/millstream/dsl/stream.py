@@ -824,6 +824,11 @@ class GroupedStream(Generic[K, V]):
         >>> both = put.cogroup(drawn.group_by_key(), lambda amount, balance: balance - amount)
         >>> both.aggregate(lambda: 0, value=int).to_stream().to("balances")
         """
+        if self._windows is not None and self._windows.on_close:
+            raise TopologyError(
+                f"{call_site('cogroup')}: cogrouped streams have a time each, so none closes their common windows; "
+                "take emit_on_close() away, and suppress(ms.until_window_closes()) the table"
+            )
         return CogroupedStream((Group(self.handle, self._name.given, aggregator),), self._windows)
 
     def count(
