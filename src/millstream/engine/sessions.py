@@ -145,9 +145,11 @@ class SessionCloser:
         self._close_times = parts.close_times
         self._timer = EmitTimer(parts)
         self._waiting: list[tuple[int, int, Session]] = []  # a heap; an entry may be older than its session's end
+        self._until = 0  # sessions that end before are in it, or closed; the others are found in their store
         self._pushed = 0
         self._lossless = lossless(parts.settings)
         self.last_close = -1
+        self._rows.awaited_from = 0
 
     def _lost(self, session: Session) -> bool:
         """Kafka's store finds what has closed as long as it lies in a segment that is still kept (rule W20)."""
@@ -158,15 +160,20 @@ class SessionCloser:
     def restored(self) -> None:
         """What closed before the restart was emitted before it."""
         self.last_close = self._close_times.get(self._store, -1)
-        for session in self._rows.all():
-            if session.end >= self.last_close:
-                self.changed(session)
+        self._until = self._rows.awaited_from = max(self.last_close, 0)
 
     def changed(self, session: Session) -> None:
-        if session.alive and not session.waiting:
+        if session.alive and session.end < self._until and not session.waiting:
             session.waiting = True
             self._pushed += 1
             heappush(self._waiting, (session.end, self._pushed, session))
+
+    def _admit(self, end: int) -> None:
+        """Take in the sessions up to the end of a piece of time: few enough to be put in order."""
+        first, piece_ms = self._until, self._rows.piece_ms
+        self._until = self._rows.awaited_from = (end // piece_ms + 1) * piece_ms
+        for session in self._rows.ending(first, self._until):
+            self.changed(session)
 
     def close(self, close_time: int) -> None:
         """Emit the sessions that end before close_time."""
@@ -176,14 +183,20 @@ class SessionCloser:
     def next_end(self) -> int | None:
         """When the first of the sessions ends that are still to be emitted."""
         waiting = self._waiting
-        while waiting and not (waiting[0][2].alive and waiting[0][2].end == waiting[0][0]):
-            _, _, session = heappop(waiting)
-            session.waiting = False
-            self.changed(session)
-        return waiting[0][0] if waiting else None
+        while True:
+            while waiting and not (waiting[0][2].alive and waiting[0][2].end == waiting[0][0]):
+                _, _, session = heappop(waiting)
+                session.waiting = False
+                self.changed(session)
+            end = None if waiting else self._rows.first_end(self._until)
+            if end is None:
+                return waiting[0][0] if waiting else None
+            self._admit(end)
 
     def emit(self, close_time: int) -> None:
         """As `close`, whatever the wall clock says."""
+        if close_time > self._until:
+            self._admit(close_time)
         waiting = self._waiting
         if not waiting or waiting[0][0] >= close_time:
             return

@@ -18,6 +18,7 @@ from millstream.state import (
     ParkedRows,
     Records,
     SessionRows,
+    StoredSessionRows,
     StoredWindowRows,
     SubscriptionRows,
     SuppressRows,
@@ -43,6 +44,7 @@ Rows: TypeAlias = (
 ON_DISK: frozenset[StoreKind] = frozenset(
     {
         "keyvalue",
+        "session",
         "subscriptions",
         "versioned",
         "window",
@@ -100,7 +102,10 @@ def open_store(spec: StoreSpec, topic: str, disk: Disk | None = None) -> Rows:
             stored = KeyWindowRows if spec.by_key else StoredWindowRows
             return stored(spec.name, (key, value), spec.window_ms, retention_ms, disk=disk)
         case "session":
-            return SessionRows(spec.name, (key, value), spec.retention_ms + spec.shows_ms)
+            retention_ms = spec.retention_ms + spec.shows_ms
+            if disk is None:
+                return SessionRows(spec.name, (key, value), retention_ms)
+            return StoredSessionRows(spec.name, (key, value), retention_ms, disk=disk)
         case "suppress":
             return SuppressRows(spec.name, (key, value))
         case "versioned":

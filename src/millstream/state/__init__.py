@@ -10,6 +10,7 @@ from millstream.state.keyvalue import KeyValueRows
 from millstream.state.keyvalue_store import KeyValueStore
 from millstream.state.parked import ParkedRow, ParkedRows
 from millstream.state.session import Session, SessionRows
+from millstream.state.session_disk import StoredSessionRows
 from millstream.state.session_store import SessionStore
 from millstream.state.subscriptions import SubscriptionRows
 from millstream.state.suppress import Held, SuppressRows
@@ -39,6 +40,7 @@ __all__ = [
     "Session",
     "SessionRows",
     "SessionStore",
+    "StoredSessionRows",
     "StoredWindowRows",
     "SubscriptionRows",
     "SuppressRows",

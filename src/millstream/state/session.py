@@ -13,7 +13,7 @@ from millstream.serde import Serde, Window, Windowed
 from millstream.state.changes import Changes
 
 # rule F3: after the key's bytes the session's end and its start
-_SUFFIX = Struct(">qq")
+SUFFIX = Struct(">qq")
 _PIECES = 16  # sessions are freed by pieces of the retention
 
 
@@ -22,10 +22,11 @@ class Session:
     not `alive`, while one that was merely forgotten is.
 
     `bounds` are `start` and `end` as one, `timestamp` that of the record which changed it last. `logged` are the bounds
-    under which the changelog has it, `waiting` whether it waits to be emitted on its close.
+    under which the changelog has it, `waiting` whether it waits to be emitted on its close, `piece` the piece of time
+    in which its rows look at it again; -1 while they do not hold it.
     """
 
-    __slots__ = ("alive", "bounds", "end", "key", "logged", "start", "timestamp", "value", "waiting")
+    __slots__ = ("alive", "bounds", "end", "key", "logged", "piece", "start", "timestamp", "value", "waiting")
 
     def __init__(self, key: Any, bounds: Window, value: Any, timestamp: int) -> None:
         self.key = key
@@ -36,6 +37,7 @@ class Session:
         self.alive = True
         self.waiting = False
         self.logged: Window | None = None
+        self.piece = -1
 
     def windowed(self) -> Windowed[Any]:
         return Windowed(self.key, self.bounds)
@@ -59,9 +61,10 @@ class SessionRows:
         self.largest_end = -1
         self.limits: list[Callable[[], int]] = []  # of the nodes that need its sessions
         self.needed: Callable[[Session, int], int | None] | None = None
+        self.awaited_from: int | None = None  # sessions that end then or later are not freed: they wait for their close
         self._of: dict[Any, list[Session]] = {}
-        self._piece_ms = max(retention_ms // _PIECES, 1)
-        self._pieces: dict[int, list[Session]] = {}  # each in the piece of its end, or of the end it once had
+        self.piece_ms = max(retention_ms // _PIECES, 1)
+        self._pieces: dict[int, list[Session]] = {}  # those that have moved to another piece are here too
         self._oldest: list[int] = []  # a heap of these
         self._dirty: dict[Session, None] = {}
         self._deleted: dict[tuple[Any, Window], int] = {}  # what the changelog has and the store no longer, with times
@@ -130,6 +133,10 @@ class SessionRows:
         session.bounds, session.value, session.timestamp = bounds, value, timestamp
         session.start, session.end = bounds
         self._dirty[session] = None
+        if session.piece < 0:
+            self._add(session)
+        elif session.piece != session.end // self.piece_ms:
+            self._note(session.end, session)
         return session
 
     def limit(self) -> int:
@@ -140,21 +147,50 @@ class SessionRows:
 
     def forget(self) -> None:
         """Free the sessions of pieces that end at the limit or before, but for those that wait for the changelog."""
-        limit, needed = self.limit(), self.needed
-        piece_ms, oldest, later = self._piece_ms, self._oldest, []
-        while oldest and (oldest[0] + 1) * piece_ms - 1 <= limit:
-            for session in self._pieces.pop(heappop(oldest)):
-                if not session.alive:
+        limit, needed, oldest = self._free_until(), self.needed, self._oldest
+        later: list[tuple[int, Session]] = []
+        while oldest and (oldest[0] + 1) * self.piece_ms - 1 <= limit:
+            piece = heappop(oldest)
+            for session in self._pieces.pop(piece):
+                if session.piece != piece:
                     continue
                 keep = session.end if session.end > limit else None
-                if keep is None and needed is not None and self._of[session.key][-1] is not session:
+                if keep is None and needed is not None and self._may_be_followed(session):
                     keep = needed(session, limit)
-                if keep is not None or session in self._dirty:
+                if keep is not None or self._unlogged(session):
                     later.append((limit + 1 if keep is None else keep, session))
                 else:
                     self._drop(session)
         for end, session in later:
             self._note(end, session)
+
+    def _free_until(self) -> int:
+        limit = self.limit()
+        return limit if self.awaited_from is None else min(limit, self.awaited_from - 1)
+
+    def _may_be_followed(self, session: Session) -> bool:
+        return self._of[session.key][-1] is not session
+
+    def _unlogged(self, session: Session) -> bool:
+        return session in self._dirty
+
+    # --- by their ends
+
+    def ending(self, first: int, until: int) -> Iterator[Session]:
+        """The sessions that end at `first` or later and before `until`, in no order."""
+        piece_ms = self.piece_ms
+        for piece in [piece for piece in self._pieces if first // piece_ms <= piece <= (until - 1) // piece_ms]:
+            for session in self._pieces[piece]:
+                if session.piece == piece and first <= session.end < until:
+                    yield session
+
+    def first_end(self, first: int) -> int | None:
+        """The first end of a session at `first` or later."""
+        for piece in sorted(piece for piece in self._pieces if piece >= first // self.piece_ms):
+            ends = [each.end for each in self._pieces[piece] if each.piece == piece and each.end >= first]
+            if ends:
+                return min(ends)
+        return None
 
     def newest(self) -> int:
         """The largest end that was ever put, or restored; -1 if there is none."""
@@ -177,8 +213,8 @@ class SessionRows:
         self._note(session.end, session)
 
     def _note(self, end: int, session: Session) -> None:
-        """Look at it again when its piece is to be freed."""
-        piece = end // self._piece_ms
+        """Look at it again when the piece of this end is to be freed."""
+        session.piece = piece = end // self.piece_ms
         found = self._pieces.get(piece)
         if found is None:
             self._pieces[piece] = [session]
@@ -192,6 +228,10 @@ class SessionRows:
         self._drop(session)
 
     def _drop(self, session: Session) -> None:
+        """Hold it no longer."""
+        if session.piece < 0:
+            return
+        session.piece = -1
         sessions = self._of[session.key]
         if len(sessions) == 1:
             del self._of[session.key]
@@ -210,7 +250,7 @@ class SessionRows:
 
     def take_changes(self) -> Changes:
         """The sessions changed since the last call, after the deletes of those that are no more."""
-        encode_key, encode_value, suffix = self.key.encode, self.value.encode, _SUFFIX.pack
+        encode_key, encode_value, suffix = self.key.encode, self.value.encode, SUFFIX.pack
         keys: list[bytes | None] = []
         values: list[bytes | None] = []
         timestamps: list[int] = []
@@ -224,18 +264,22 @@ class SessionRows:
             timestamps.append(session.timestamp)
         for session in self._dirty:
             session.logged = session.bounds
+        self._taken()
         self._deleted.clear()
         self._dirty.clear()
         self.forget()
         return Changes(timestamps, keys, values)
+
+    def _taken(self) -> None:
+        """What is dirty and deleted is on its way to the changelog."""
 
     def restore(self, batch: Batch) -> None:
         """Apply changelog records. The bounds of one key's sessions may overlap on the way, and don't at the end."""
         for data, value, timestamp in zip(batch.keys, batch.values, batch.timestamps, strict=True):
             if data is None:
                 continue
-            end, start = _SUFFIX.unpack(data[-_SUFFIX.size :])
-            key = self.key.decode(data[: -_SUFFIX.size])
+            end, start = SUFFIX.unpack(data[-SUFFIX.size :])
+            key = self.key.decode(data[: -SUFFIX.size])
             self._restore(key, Window(start, end), None if value is None else self.value.decode(value), timestamp)
         if not self.limits:
             self.forget()
