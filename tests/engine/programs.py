@@ -24,7 +24,18 @@ VERSIONS = ("keep_versions",)  # a changelog of versions is not compacted within
 INNER_STREAM_JOINS = ("stream_join", "self_join")
 OUTER_STREAM_JOINS = ("left_stream_join", "outer_stream_join")
 JOINS = ("join", "left_join", "global_join", "left_global_join")
-WINDOWS = ("session", "slide", "forever", "close", "close_sessions", "close_sliding", "suppress", "limit", "late")
+WINDOWS = (
+    "session",
+    "slide",
+    "forever",
+    "close",
+    "close_sessions",
+    "close_sliding",
+    "suppress",
+    "limit",
+    "late",
+    "sketch",
+)
 SHAPES = ("merge", "to", "branch", "repartition", "split", "route")
 
 
@@ -33,6 +44,14 @@ class Totals(msgspec.Struct):
     total: int
     largest: int | None
     latest: str | None
+
+
+class Sketched(msgspec.Struct):
+    different: int
+    middle: float | None
+    opened: int | None
+    closed: str | None
+    spread: list[int]
 
 
 def number(value: Any) -> int:
@@ -202,6 +221,21 @@ class Building:
         counts.to_stream().to("windows")
         return counts.late()
 
+    def sketch(self, stream: Values) -> Values:
+        numbers = (
+            self._grouped(stream)
+            .windowed_by(ms.session(6, grace=4))
+            .aggregate(
+                Sketched,
+                different=ms.approx_count_distinct(lambda v: v["n"], precision=4),
+                middle=ms.quantile("n", 0.5),
+                opened=ms.earliest("n"),
+                closed=ms.latest("g"),
+                spread=ms.histogram("n", [3, 6]),
+            )
+        )
+        return self._unwindowed(numbers)
+
     def limit(self, stream: Values) -> Values:
         counts = self._grouped(stream).count()
         return self._numbers(counts.suppress(ms.until_time_limit(9, max_records=2, max_bytes=200)))
@@ -287,6 +321,8 @@ def _as_value(value: Any) -> Any:
     match value:
         case Totals():
             return {"n": value.total, "g": value.latest or "x", "count": value.n, "max": value.largest}
+        case Sketched():
+            return {"n": value.different, "g": value.closed or "x", "middle": value.middle, "spread": value.spread}
         case int():
             return {"n": value, "g": "xyz"[value % 3]}
         case _:

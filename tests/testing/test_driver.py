@@ -177,6 +177,36 @@ def test_stores_above_are_flushed_before_those_below() -> None:  # E3
         assert pairs(driver) == [("y", 1), ("x", 1)]
 
 
+def test_what_is_never_held_back() -> None:  # E2, E8, K15
+    """Versioned tables, joins, windows on their close: each record's results show, in a round as well."""
+    app = ms.App("app")
+    app.table("T", value=str, history="1h").to_stream().to("versions")
+    left, right = app.stream("L", value=str), app.stream("R", value=str)
+    left.join(right, lambda a, b: f"{a}{b}", window=ms.join_window(10)).to("joined")
+    left.group_by_key().windowed_by(ms.tumbling(10)).emit_on_close().count().to_stream().to("closed")
+    with TestDriver(app) as driver, driver.round():
+        driver.pipe("T", "x", key="a", timestamp=1)
+        driver.pipe("T", "y", key="a", timestamp=2)
+        driver.pipe("R", "1", key="a", timestamp=1)
+        for at, value in ((2, "p"), (3, "q"), (25, "r"), (40, "s")):
+            driver.pipe("L", value, key="a", timestamp=at)
+    assert driver.output_topic("versions").read_values() == ["x", "y"]
+    assert driver.output_topic("joined").read_values() == ["p1", "q1"]
+    assert [(k.window.start, n) for k, n in driver.output_topic("closed").read_pairs()] == [(0, 2), (20, 1)]
+
+
+def test_a_table_read_within_a_round_is_as_it_is_then() -> None:  # E2
+    """Look-ups read what is not passed on yet."""
+    app = ms.App("app")
+    counts = app.stream("in", value=str).group_by_key().count()
+    app.stream("ask", value=str).join(counts, lambda _, n: n).to("out")
+    with TestDriver(app) as driver, driver.round():
+        for at in (1, 3):
+            driver.pipe("in", "x", key="a", timestamp=at)
+            driver.pipe("ask", "?", key="a", timestamp=at + 1)
+    assert driver.output_topic("out").read_values() == [1, 2]
+
+
 def test_the_latest_of_windows_goes_by_all_keys_times() -> None:  # W19, T5
     app = ms.App("app")
     counts = app.stream("in", value=str).group_by_key().windowed_by(ms.tumbling(10)).count(store="w")
