@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import math
 import uuid
-from typing import Any
+from typing import Any, NewType
 
 import msgspec
 import pytest
@@ -170,6 +170,18 @@ def test_serdes_are_chosen_by_type() -> None:
     assert serde_for(uuid.UUID) is UUID
     assert serde_for(type(None)) is VOID
     assert serde_for(dict[str, int]).name == "json(dict[str, int])"
+
+
+UserId = NewType("UserId", str)
+Tags = NewType("Tags", list[str])
+
+
+def test_a_new_type_is_written_as_what_it_stands_for() -> None:
+    assert serde_for(UserId) is STRING
+    assert serde_for(UserId | None) is STRING
+    assert serde_for(NewType("Admin", UserId)) is STRING
+    assert serde_for(Tags).decode(b'["a"]') == ["a"]
+    assert not is_hashable(Tags)
 
 
 def test_none_never_reaches_a_serde() -> None:

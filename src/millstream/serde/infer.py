@@ -42,7 +42,7 @@ def serde_for(given: Any, *, key: bool = False) -> Serde[Any]:
         return completed(given)
     if isinstance(given, type) and _is_class_of_serdes(given):
         raise TypeError(f"{given.__name__} is a class of serdes, give one of them, such as {given.__name__}(...)")
-    of = without_none(given)
+    of = unnamed(without_none(unnamed(given)))
     scalar = SCALARS.get(of) if isinstance(of, Hashable) else None
     if scalar is not None:
         return scalar
@@ -56,6 +56,17 @@ def _is_class_of_serdes(given: type) -> bool:
     if issubclass(given, JsonSerde | PydanticSerde | SchemaSerde):
         return True
     return callable(getattr(given, "encode", None)) and callable(getattr(given, "decode", None))
+
+
+def unnamed(of: Any) -> Any:
+    """What a `NewType`, or an alias made by a `type` statement, stands for.
+
+    >>> unnamed(typing.NewType("UserId", str))
+    <class 'str'>
+    """
+    while hasattr(of, "__supertype__") or hasattr(of, "__value__"):
+        of = of.__supertype__ if hasattr(of, "__supertype__") else of.__value__
+    return of
 
 
 def without_none(of: Any) -> Any:

@@ -70,6 +70,8 @@ def is_hashable(of: Any, seen: frozenset[Any] = frozenset()) -> bool:
         return of in seen or all(is_hashable(field.type, seen | {of}) for field in msgspec.structs.fields(of))
     if is_message(of):
         return False  # its class has a __hash__, which raises
+    if hasattr(of, "__supertype__"):  # a NewType
+        return is_hashable(of.__supertype__, seen)
     origin = typing.get_origin(of)
     if origin is typing.Annotated:
         return is_hashable(typing.get_args(of)[0], seen)
