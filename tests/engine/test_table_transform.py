@@ -94,6 +94,17 @@ def test_rows_are_looked_up_through_a_transformer_of_their_own() -> None:  # K2
     assert Where.made == []
 
 
+@pytest.mark.parametrize(("how", "joined"), [({}, ["a=v+y1@5", "z=v+none@6"]), ({"store": "shown"}, ["a=v+y4@5"])])
+def test_as_kafka_streams_looks_rows_up(how: dict[str, str], joined: list[str]) -> None:  # K2, checked with 4.3.1
+    """Without a store an absent row is transformed too, by a transformer that has seen no update."""
+    app = every()
+    table = app.table("t", value=str).transform_values(Shown, value=str, **how)
+    app.stream("in", value=str).join(table, lambda v, row: f"{v}+{row}", result=str).to("out")
+    run = Driven(app)
+    run.pipe("t a x 1", "t a - 2", "t a gone 3", "t a y 4")
+    assert run.says("in a v 5", "in z v 6") == joined
+
+
 def test_a_stored_result_is_looked_up_in_its_store() -> None:  # K2
     app = every()
     table = app.table("t", value=str).transform_values(Counting, value=str, store="kept")
