@@ -136,6 +136,21 @@ def test_an_async_generator_is_a_processor() -> None:
         assert [(r.key, r.value, r.timestamp) for r in driver.read("out")] == [("k", "a", 1), ("q", "a", 9)]
 
 
+def test_an_async_process_may_yield() -> None:
+    class Twice:
+        async def init(self, context: ms.ProcessorContext) -> None:
+            self.suffix = "!"
+
+        async def process(self, record: ms.Message) -> AsyncIterator[ms.Message]:
+            yield record
+            await asyncio.sleep(0)
+            yield record.with_value(record.value + self.suffix)
+
+    app = every()
+    app.stream("in", value=str).process_values(Twice, calls=ms.async_calls(), value=str).to("out")
+    assert Driven(app).says("in k a 1") == ["k=a@1", "k=a!@1"]
+
+
 def test_the_key_stays_in_process_values() -> None:  # O3
     async def another(record: ms.Message) -> AsyncIterator[ms.Message]:
         yield ms.Message("q", record.value, record.timestamp)

@@ -217,6 +217,36 @@ def test_generators_are_processors() -> None:
     assert Driven(app).says("in k v 1") == ["k=v@1", "k=v!@1"]
 
 
+def test_a_process_may_yield() -> None:
+    class Numbered:
+        stores = [ms.key_value_store("numbers", value=int)]
+
+        def init(self, context: ms.ProcessorContext) -> None:
+            self.numbers = context.get_state_store("numbers")
+
+        def process(self, record: ms.Message) -> Iterator[ms.Message]:
+            self.numbers.put("n", (self.numbers.get("n") or 0) + 1)
+            yield record.with_value(f"{record.value}{self.numbers.get('n')}")
+            yield record
+
+    app = every()
+    app.stream("in", value=str).process_values(Numbered, value=str).to("out")
+    assert Driven(app).says("in k v 1", "in k w 2") == ["k=v1@1", "k=v@1", "k=w2@2", "k=w@2"]
+
+
+def test_a_coroutine_that_nobody_awaits_is_an_error() -> None:
+    class Hidden:
+        def process(self, record: ms.Message) -> object:
+            async def later() -> None: ...
+
+            return later()
+
+    app = every()
+    app.stream("in", value=str).process(Hidden, value=str).to("out")
+    with pytest.raises(ProcessingError, match="process returned a coroutine: write it as `async def process`"):
+        Driven(app).pipe("in k v 1")
+
+
 COUNTS = ms.key_value_store("counts", value=int)
 
 

@@ -54,7 +54,7 @@ def check_calls(supplier: Any, stores: tuple[str, ...], calls: Calls | None, sit
     """What is told by a class or a generator is refused here; of what a function makes it is told when it is made."""
     method = getattr(supplier, "process", None) if isinstance(supplier, type) else None
     known = method is not None or inspect.isgeneratorfunction(supplier) or inspect.isasyncgenfunction(supplier)
-    is_async = inspect.isasyncgenfunction(supplier) or inspect.iscoroutinefunction(method)
+    is_async = any(inspect.isasyncgenfunction(fn) for fn in (supplier, method)) or inspect.iscoroutinefunction(method)
     if calls is not None and not isinstance(calls, Calls):
         raise TopologyError(f"{site}: calls= takes ms.async_calls(...), got {calls!r}")
     if calls is not None and known and not is_async:

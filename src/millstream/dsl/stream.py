@@ -1024,6 +1024,26 @@ class Table(Generic[K, V]):
         """A new value for each row; None deletes it (rule K5)."""
         return Table(tables.mapped_values(self.handle, mapper, value, Materialized(store, name, None)))
 
+    @overload
+    def transform_values(
+        self,
+        supplier: Callable[[], Any],
+        *,
+        stores: Sequence[StoreSpec | str] = (),
+        value: type[V2] | Serde[V2],
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Table[K, V2]: ...
+    @overload
+    def transform_values(
+        self,
+        supplier: Callable[[], Any],
+        *,
+        stores: Sequence[StoreSpec | str] = (),
+        value: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+    ) -> Table[K, Any]: ...
     def transform_values(
         self,
         supplier: Callable[[], Any],

@@ -43,23 +43,28 @@ class AsyncContext(ProcessorContext):
 
 
 class AsyncGeneratorProcessor:
-    """An async generator function as a processor: what it yields for a record is forwarded."""
+    """An async generator function as a processor."""
 
     def __init__(self, function: Callable[[Message], AsyncIterable[Message]]) -> None:
-        self._function = function
-        self._forward: Callable[[Message], None] = lambda _message: None
-
-    def init(self, context: ProcessorContext) -> None:
-        self._forward = context.forward
-
-    async def process(self, record: Message) -> None:
-        async with aclosing(self._function(record)) as messages:  # type: ignore[type-var]
-            async for message in messages:
-                self._forward(message)
+        self.process = function
 
 
 def is_async(processor: Any) -> bool:
-    return inspect.iscoroutinefunction(getattr(processor, "process", None))
+    method = getattr(processor, "process", None)
+    return inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method)
+
+
+def _forwarding(
+    function: Callable[[Message], Any], forward: Callable[[Message], None]
+) -> Callable[[Message], Awaitable[object]]:
+    """What an async generator yields for a record is forwarded."""
+
+    async def make(record: Message) -> None:
+        async with aclosing(function(record)) as messages:
+            async for message in messages:
+                forward(message)
+
+    return make
 
 
 def _passing_on(task: TaskContext) -> Callable[[NodeFunction, Message], None]:
@@ -83,7 +88,9 @@ class AsyncCalling:
             )
         context = AsyncContext(node, downstream, parts)
         self._task = parts.context
-        self._pending = PendingCalls(node, node.calls or Calls(), processor.process, _passing_on(parts.context), parts)
+        run = processor.process
+        make = _forwarding(run, context.forward) if inspect.isasyncgenfunction(run) else run
+        self._pending = PendingCalls(node, node.calls or Calls(), make, _passing_on(parts.context), parts)
         self._lifecycle = Lifecycle(node, processor, context, parts, parts.loop)
         self._message = FixedKeyMessage if node.fixed_key else Message
         parts.starts.append(self._start)

@@ -25,32 +25,48 @@ class Processor(Protocol):
 
 
 class GeneratorProcessor:
-    """A generator function as a processor: what it yields for a record is forwarded."""
+    """A generator function as a processor."""
 
     def __init__(self, function: Callable[[Message], Iterable[Message]]) -> None:
-        self._function = function
-        self._forward: Callable[[Message], None] = lambda _message: None
+        self.process = function
 
-    def init(self, context: ProcessorContext) -> None:
-        self._forward = context.forward
 
-    def process(self, record: Message) -> None:
-        for message in self._function(record):
-            self._forward(message)
+def _forwarding(
+    function: Callable[[Message], Iterable[Message]], forward: Callable[[Message], None]
+) -> Callable[[Message], None]:
+    """What a generator yields for a record is forwarded, each before it goes on."""
+
+    def run(record: Message) -> None:
+        for message in function(record):
+            forward(message)
+
+    return run
+
+
+def _refuse_lost(made: object) -> None:
+    """What is returned is nobody's; of a coroutine or a generator, nothing would have been done."""
+    if inspect.iscoroutine(made) or inspect.isgenerator(made):
+        made.close()
+        raise TypeError(f"process returned a {type(made).__name__}: write it as `async def process`, or with `yield`")
 
 
 def process(node: Process, downstream: Downstream, parts: Parts) -> NodeFunction:
     processor = _made(node)
     if is_async(processor):
         return AsyncCalling(node, processor, downstream, parts).call
-    Lifecycle(node, processor, ProcessorContext(node, downstream, parts), parts).attach()
+    own = ProcessorContext(node, downstream, parts)
+    Lifecycle(node, processor, own, parts).attach()
     context, failed = parts.context, parts.failures.processing
     run, message = processor.process, FixedKeyMessage if node.fixed_key else Message
+    if inspect.isgeneratorfunction(run):
+        run = _forwarding(run, own.forward)
 
     def call(key: Any, value: Any, timestamp: int) -> None:
         context.timestamp = timestamp
         try:
-            run(message(key, value, timestamp, context.headers))
+            made = run(message(key, value, timestamp, context.headers))
+            if made is not None:
+                _refuse_lost(made)
         except MillstreamError:
             raise
         except Exception as error:
