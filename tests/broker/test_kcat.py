@@ -28,7 +28,7 @@ def test_what_it_writes_it_reads(broker: EmbeddedBroker, name: str) -> None:
 def test_it_lists_the_broker_and_topics(broker: EmbeddedBroker, name: str) -> None:
     kcat(broker, "-P", "-t", name, text="x\n")
     listed = kcat(broker, "-L", "-t", name)
-    assert f"broker 1 at {broker.bootstrap}" in listed
+    assert f"broker 0 at {broker.bootstrap}" in listed
     assert f'topic "{name}" with 1 partitions' in listed
 
 

@@ -7,11 +7,7 @@ from kio.schema.errors import ErrorCode
 
 from millstream.broker.broker import Broker
 from millstream.broker.groups.offsets import CommittedOffset
-from millstream.broker.upkeep import (
-    OFFSETS_RETENTION_MS,
-    PRODUCER_IDS_RETENTION_MS,
-    TRANSACTIONAL_IDS_RETENTION_MS,
-)
+from millstream.broker.settings import DEFAULTS
 from millstream.broker.upkeep import keep_up as rounds_of_upkeep
 from millstream.model import TopicPartition
 from tests.broker.batches import batch
@@ -66,9 +62,9 @@ def test_silent_producers_are_forgotten() -> None:
     core = Core()
     log = log_of(core, {})
     log.append(batch(producer_id=7, epoch=0, sequence=0), NOW)
-    keep_up(core.broker, NOW + PRODUCER_IDS_RETENTION_MS)
+    keep_up(core.broker, NOW + DEFAULTS.producer_ids_ms)
     assert len(log.producers) == 1
-    keep_up(core.broker, NOW + PRODUCER_IDS_RETENTION_MS + 1)
+    keep_up(core.broker, NOW + DEFAULTS.producer_ids_ms + 1)
     assert len(log.producers) == 0
 
 
@@ -79,7 +75,7 @@ def test_idle_transactional_ids_are_forgotten() -> None:
     idle.init()
     busy.init()
     busy.add(0)
-    keep_up(core.broker, NOW + TRANSACTIONAL_IDS_RETENTION_MS + 1)
+    keep_up(core.broker, NOW + DEFAULTS.transactional_ids_ms + 1)
     assert idle.add(0) is ErrorCode.invalid_producer_id_mapping
     assert busy.add(0) is ErrorCode.none
 
@@ -89,13 +85,13 @@ def test_offsets_of_groups_without_members_expire() -> None:
     groups = cluster.groups
     groups.know("g")
     groups.offsets.commit("g", {TopicPartition("t", 0): CommittedOffset(5, 0, "", NOW)})
-    groups.expire(NOW + 10, OFFSETS_RETENTION_MS)
+    groups.expire(NOW + 10, DEFAULTS.offsets_retention_ms)
     groups.offsets.commit("g", {TopicPartition("t", 1): CommittedOffset(5, 0, "", NOW + 20)})
-    groups.expire(NOW + 9 + OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
+    groups.expire(NOW + 9 + DEFAULTS.offsets_retention_ms, DEFAULTS.offsets_retention_ms)
     assert len(groups.offsets.of_group("g")) == 2
-    groups.expire(NOW + 10 + OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
+    groups.expire(NOW + 10 + DEFAULTS.offsets_retention_ms, DEFAULTS.offsets_retention_ms)
     assert list(groups.offsets.of_group("g")) == [TopicPartition("t", 1)]
-    groups.expire(NOW + 20 + OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
+    groups.expire(NOW + 20 + DEFAULTS.offsets_retention_ms, DEFAULTS.offsets_retention_ms)
     assert groups.classic.get("g") is None
 
 
@@ -105,5 +101,5 @@ def test_offsets_of_groups_with_members_do_not_expire() -> None:
     cluster.advance(1_000)
     cluster.groups.offsets.commit("g", {TopicPartition("t", 0): CommittedOffset(5, 0, "", NOW)})
     for round_ in (1, 2):
-        cluster.groups.expire(NOW + round_ * 2 * OFFSETS_RETENTION_MS, OFFSETS_RETENTION_MS)
+        cluster.groups.expire(NOW + round_ * 2 * DEFAULTS.offsets_retention_ms, DEFAULTS.offsets_retention_ms)
     assert len(cluster.groups.offsets.of_group("g")) == 1

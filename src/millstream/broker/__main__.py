@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from millstream.broker.durability import Fsync
-from millstream.broker.limits import Limits
 from millstream.broker.security.accounts import read_accounts
 from millstream.broker.security.mechanisms import MECHANISMS
 from millstream.broker.security.tls import Tls
 from millstream.broker.server import Security, ServerSettings, serve
+from millstream.broker.settings import BrokerSettings
 from millstream.errors import BrokerStartError, ConfigError
 
 _log = logging.getLogger("millstream.broker")
@@ -64,8 +64,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     option("--tls-client-ca", type=Path, metavar="FILE", help="clients must show a certificate of this authority")
     option("--accounts", type=Path, metavar="FILE", help='clients must log in; a line name = "password" for each')
     option("--sasl", default=",".join(MECHANISMS), metavar="LIST", help="how they log in (%(default)s)")
-    option("--limit", action="append", default=[], metavar="NAME=NUMBER", help="such as connections=500; repeatable")
-    option("--no-auto-create", action="store_true", help="topics do not come into being when they are first used")
+    option("--override", action="append", default=[], metavar="NAME=VALUE", help="a setting of Kafka's; repeatable")
     option("--users", type=Path, metavar="FILE", help="stop when nobody holds a lock on this file")
     return parser
 
@@ -80,10 +79,9 @@ def _settings(options: argparse.Namespace) -> ServerSettings:
         int(port),
         None if options.memory else options.data,
         options.users,
-        Limits.of(options.limit),
+        BrokerSettings.of(options.override),
         _security(options),
         Fsync.parse(options.fsync),
-        auto_create_topics=not options.no_auto_create,
     )
 
 

@@ -11,14 +11,13 @@ from uuid import UUID
 from millstream.broker.durability import Durability, Fsync, same_boot
 from millstream.broker.groups.groups import Groups
 from millstream.broker.journal import Journal
-from millstream.broker.limits import DEFAULTS, Limits
 from millstream.broker.partitions import Opening, Partitions
 from millstream.broker.producer_ids import ProducerIds
+from millstream.broker.settings import DEFAULTS, BrokerSettings
 from millstream.broker.timers import Timers
-from millstream.broker.topics.catalogue import Catalogue, Topic
+from millstream.broker.topics.catalogue import Catalogue, Room, Topic
 from millstream.broker.transactions.coordinator import Transactions
 
-NODE_ID = 1
 BY_SYSTEM = Fsync()
 _CLUSTER_ID = "cluster-id"
 
@@ -58,11 +57,11 @@ class Broker:
         now_ms: float = 0.0,
         *,
         fsync: Fsync = BY_SYSTEM,
-        limits: Limits = DEFAULTS,
+        settings: BrokerSettings = DEFAULTS,
     ) -> None:
         if data is not None:
             data.mkdir(parents=True, exist_ok=True)
-        self.limits = limits
+        self.settings = settings
         self.timers = Timers()
         self._new_id = new_id
         self.durability = Durability(fsync)
@@ -72,20 +71,26 @@ class Broker:
         if _CLUSTER_ID not in self.metadata:
             self.metadata.put({_CLUSTER_ID: str(new_id())})
         self.cluster_id: str = self.metadata.get(_CLUSTER_ID)
-        self.catalogue = Catalogue(self.metadata, new_id, limits)
+        self.catalogue = Catalogue(self.metadata, new_id, Room(settings.topics, settings.topic_partitions))
         self.partitions = Partitions(self.catalogue, data / "topics" if data else None, self._log_opening(data))
         self.producer_ids = ProducerIds(self.metadata)
-        self.groups = Groups(self._groups_journal, self.timers, self.new_id, self.catalogue, limits.group_members)
+        self.groups = Groups(self._groups_journal, self.timers, self.new_id, self.catalogue, settings)
         self.groups.restore(now_ms)
         self._transactions_journal = Journal(data / "transactions.journal" if data else None, written)
         self.transactions = Transactions(
-            self._transactions_journal, self.partitions, self.groups, self.producer_ids, self.timers, wall_ms
+            self._transactions_journal,
+            self.partitions,
+            self.groups,
+            self.producer_ids,
+            self.timers,
+            wall_ms,
+            longest_ms=settings.transaction_max_ms,
         )
         self.transactions.restore(now_ms)
-        self.auto_create_topics = True
 
     def _log_opening(self, data: Path | None) -> Opening:
-        return Opening(self.durability.written, trusted=data is not None and same_boot(data))
+        trusted = data is not None and same_boot(data)
+        return Opening(self.durability.written, trusted=trusted, topic_defaults=self.settings.topic_defaults)
 
     def new_id(self) -> str:
         """A random id, for members that come without one."""
@@ -104,7 +109,7 @@ class Broker:
 
     def has_room_for_group(self, group_id: str) -> bool:
         """Whether a group may be made under this name, or is there already."""
-        return self.groups.exists(group_id) or len(self.groups) < self.limits.groups
+        return self.groups.exists(group_id) or len(self.groups) < self.settings.groups
 
     def close(self) -> None:
         self.partitions.close()

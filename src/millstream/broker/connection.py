@@ -14,9 +14,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from millstream.broker.limits import Limits
 from millstream.broker.protocol.codec import Request, UnreadableRequestError, read_request, write_answer
 from millstream.broker.security.login import Login
+from millstream.broker.settings import BrokerSettings
 
 _BUFFER_BYTES = 256 * 1024
 
@@ -34,13 +34,13 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(
         self,
         handle: Handle,
-        limits: Limits,
+        settings: BrokerSettings,
         opened: Callable[[Connection], bool],
         closed: Callable[[Connection], None],
         login: Login | None = None,
     ) -> None:
         self._handle = handle
-        self._limits = limits
+        self._settings = settings
         self.login = login
         self._opened = opened
         self._closed = closed
@@ -138,7 +138,7 @@ class Connection(asyncio.BufferedProtocol):
         view = memoryview(self._buffer).toreadonly()
         while self._end - self._start >= 4:
             size = int.from_bytes(view[self._start : self._start + 4], "big", signed=True)
-            if not 0 < size <= self._limits.request_bytes:
+            if not 0 < size <= self._settings.request_bytes:
                 self._give_up(f"a request of {size} bytes was announced")
                 return
             begin, end = self._start + 4, self._start + 4 + size
@@ -152,7 +152,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._answer(view[begin:end])
             if self._transport is None:
                 return
-        full = len(self._queue) > self._limits.queued_requests or self._queued_bytes > self._limits.queued_bytes
+        full = len(self._queue) > self._settings.queued_requests or self._queued_bytes > self._settings.queued_bytes
         if full and not self._paused:
             self._pause()
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 
 from millstream.broker.connection import Connection, Handle
-from millstream.broker.limits import Limits
 from millstream.broker.security.login import Login
+from millstream.broker.settings import BrokerSettings
 
 _log = logging.getLogger(__name__)
 
@@ -20,9 +20,9 @@ _SILENCE_S = 10.0
 class Connections:
     """Makes each connection's protocol, and closes those that should not be there."""
 
-    def __init__(self, handle: Handle, limits: Limits, new_login: Callable[[], Login | None]) -> None:
+    def __init__(self, handle: Handle, settings: BrokerSettings, new_login: Callable[[], Login | None]) -> None:
         self._handle = handle
-        self._limits = limits
+        self._settings = settings
         self._new_login = new_login
         self._open: set[Connection] = set()
         self._refused = 0
@@ -32,7 +32,7 @@ class Connections:
         return len(self._open)
 
     def make(self) -> Connection:
-        return Connection(self._handle, self._limits, self._opened, self._open.discard, self._new_login())
+        return Connection(self._handle, self._settings, self._opened, self._open.discard, self._new_login())
 
     def close(self) -> None:
         for connection in list(self._open):
@@ -42,14 +42,14 @@ class Connections:
         """Close those that have kept the broker waiting for longer than they may."""
         for connection in list(self._open):
             waiting = connection.login is not None and not connection.login.done
-            limit_ms = self._limits.login_ms if waiting else self._limits.idle_ms
+            limit_ms = self._settings.login_ms if waiting else self._settings.idle_ms
             if connection.idle_since_ms is not None and now_ms - connection.idle_since_ms > limit_ms:
                 _log.info("connection from %s closed: idle for %d ms", connection.peer_host, limit_ms)
                 connection.close()
 
     def _opened(self, connection: Connection) -> bool:
         """Whether there is room for it."""
-        if len(self._open) < self._limits.connections:
+        if len(self._open) < self._settings.connections:
             self._open.add(connection)
             return True
         self._refused += 1

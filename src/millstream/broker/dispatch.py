@@ -8,6 +8,7 @@ from typing import Any
 
 from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.handlers import (
+    acls,
     admin,
     cluster,
     commits,
@@ -51,6 +52,11 @@ HANDLERS: Mapping[int, Callable[[Broker, Call, Any, Reply], None]] = MappingProx
         apis.ADD_OFFSETS_TO_TXN: transactions.add_offsets_to_txn,
         apis.END_TXN: transactions.end_txn,
         apis.TXN_OFFSET_COMMIT: transactions.txn_offset_commit,
+        apis.DESCRIBE_ACLS: acls.describe_acls,
+        apis.CREATE_ACLS: acls.create_acls,
+        apis.DELETE_ACLS: acls.delete_acls,
+        apis.ALTER_REPLICA_LOG_DIRS: admin.alter_replica_log_dirs,
+        apis.DESCRIBE_QUORUM: admin.describe_quorum,
         apis.DESCRIBE_CONFIGS: configs.describe_configs,
         apis.ALTER_CONFIGS: configs.alter_configs,
         apis.DESCRIBE_LOG_DIRS: admin.describe_log_dirs,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from millstream.broker.log.blob import FileFolder, Folder, MemoryFolder, Written, nothing_more
@@ -20,10 +20,13 @@ DELETED = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How logs are opened: what their files do after each append, and whether what they noted is believed."""
+    """How logs are opened: what their files do after each append, whether what they noted is believed, and what topics
+    are configured with that say nothing themselves.
+    """
 
     written: Written = nothing_more
     trusted: bool = False
+    topic_defaults: Mapping[str, str] = field(default_factory=dict)
 
 
 LET_BE = Opening()
@@ -69,7 +72,7 @@ class Partitions:
 
     def add(self, topic: Topic) -> None:
         """Open the partitions of a new or grown topic that are not open yet."""
-        settings = log_settings(topic.configs)
+        settings = log_settings({**self._opening.topic_defaults, **topic.configs})
         for index in range(topic.partitions):
             if (topic.name, index) not in self._open:
                 name = TopicPartition(topic.name, index)
@@ -79,7 +82,7 @@ class Partitions:
 
     def configure(self, topic: Topic) -> None:
         """Let the topic's logs know its changed configuration."""
-        settings = log_settings(topic.configs)
+        settings = log_settings({**self._opening.topic_defaults, **topic.configs})
         for index in range(topic.partitions):
             self._open[topic.name, index].log.settings = settings
 

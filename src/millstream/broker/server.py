@@ -22,13 +22,13 @@ from millstream.broker.connection import Connection
 from millstream.broker.connections import Connections
 from millstream.broker.dispatch import HANDLERS
 from millstream.broker.durability import Fsync, sync_handles
-from millstream.broker.limits import DEFAULTS, Limits
 from millstream.broker.protocol.apis import API_VERSIONS
 from millstream.broker.protocol.codec import Request
 from millstream.broker.security.accounts import Accounts
 from millstream.broker.security.login import Login
 from millstream.broker.security.mechanisms import MECHANISMS
 from millstream.broker.security.tls import Tls
+from millstream.broker.settings import DEFAULTS, BrokerSettings
 from millstream.broker.upkeep import INTERVAL_MS, keep_up
 from millstream.errors import BrokerStartError
 
@@ -65,10 +65,9 @@ class ServerSettings:
     port: int = 9092
     data: Path | None = None
     users: Path | None = None
-    limits: Limits = DEFAULTS
+    broker: BrokerSettings = DEFAULTS
     security: Security = OPEN
     fsync: Fsync = BY_SYSTEM
-    auto_create_topics: bool = True
 
 
 def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
@@ -80,9 +79,8 @@ def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
     with _locked(settings.data and settings.data / "lock"), _locked(running):
         try:
             broker = Broker(
-                settings.data, uuid.uuid4, _wall_ms, _now_ms(), fsync=settings.fsync, limits=settings.limits
+                settings.data, uuid.uuid4, _wall_ms, _now_ms(), fsync=settings.fsync, settings=settings.broker
             )
-            broker.auto_create_topics = settings.auto_create_topics
         except (OSError, ValueError) as error:
             raise BrokerStartError(f"The data folder {settings.data} cannot be used: {error}") from error
         gc.freeze()  # what start-up made stays for good: collections need not look through it again
@@ -96,7 +94,7 @@ class _Server:
     def __init__(self, broker: Broker, settings: ServerSettings) -> None:
         self._broker = broker
         self._settings = settings
-        self._connections = Connections(self._handle, settings.limits, self._new_login)
+        self._connections = Connections(self._handle, settings.broker, self._new_login)
         self._stop = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._upkeep: asyncio.TimerHandle | None = None
@@ -114,7 +112,7 @@ class _Server:
                 settings.port,
                 backlog=1024,
                 ssl=tls,
-                ssl_handshake_timeout=None if tls is None else settings.limits.login_ms / 1000,
+                ssl_handshake_timeout=None if tls is None else settings.broker.login_ms / 1000,
             )
         except ValueError as error:
             raise BrokerStartError(str(error)) from error

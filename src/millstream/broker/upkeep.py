@@ -13,10 +13,6 @@ from millstream.broker.log.segment import DamagedError
 
 INTERVAL_MS = 2_000
 
-OFFSETS_RETENTION_MS = 7 * 86_400_000
-PRODUCER_IDS_RETENTION_MS = 86_400_000
-TRANSACTIONAL_IDS_RETENTION_MS = 7 * 86_400_000
-
 _log = logging.getLogger(__name__)
 
 
@@ -28,12 +24,12 @@ def keep_up(broker: Broker, wall_ms: int) -> Iterator[None]:
         if log.closed:
             continue
         try:
-            yield from _keep_log_up(log, wall_ms)
+            yield from _keep_log_up(log, wall_ms, wall_ms - broker.settings.producer_ids_ms)
         except (OSError, UnreadableRecordsError) as error:
             _log.error("%s: its segments cannot be changed: %s", log.name, error)
     try:
-        broker.groups.expire(wall_ms, OFFSETS_RETENTION_MS)
-        broker.transactions.forget_before(wall_ms - TRANSACTIONAL_IDS_RETENTION_MS)
+        broker.groups.expire(wall_ms, broker.settings.offsets_retention_ms)
+        broker.transactions.forget_before(wall_ms - broker.settings.transactional_ids_ms)
     except OSError as error:
         _log.error("what has expired cannot be forgotten yet: %s", error)
 
@@ -47,13 +43,13 @@ def _verify(log: PartitionLog) -> Iterator[None]:
             _log.error("%s: %s; its records are refused, the others can be read", log.name, error)
 
 
-def _keep_log_up(log: PartitionLog, wall_ms: int) -> Iterator[None]:
+def _keep_log_up(log: PartitionLog, wall_ms: int, silent_since_ms: int) -> Iterator[None]:
     yield from _verify(log)
     log.roll_in_time(wall_ms)
     gone = log.expire(wall_ms)
     if gone:
         _log.info("%s: %d segments expired, the log begins at %d", log.name, gone, log.start_offset)
-    log.producers.forget_before(wall_ms - PRODUCER_IDS_RETENTION_MS, log.transactions.is_open)
+    log.producers.forget_before(silent_since_ms, log.transactions.is_open)
     segments = due(log, wall_ms) if log.settings.compacted else []
     if segments:
         before = log.size

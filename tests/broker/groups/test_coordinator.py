@@ -14,6 +14,7 @@ from millstream.broker.groups.group import State
 from millstream.broker.groups.groups import Committer, Groups
 from millstream.broker.journal import Journal
 from millstream.broker.protocol.answers.groups import Joined, Synced
+from millstream.broker.settings import BrokerSettings
 from millstream.broker.timers import Timers
 from tests.broker.groups.topics import FakeTopics
 
@@ -301,7 +302,7 @@ def test_those_who_have_all_synced_are_left_in_peace(cluster: Cluster) -> None:
 
 
 def test_a_group_has_as_many_members_as_it_may(cluster: Cluster) -> None:
-    cluster.coordinator._most_members = 2
+    cluster.coordinator._settings = BrokerSettings(group_members=2)
     leader, follower = cluster.stable_pair()
     assert cluster.join(known_id=True)[0].error_code is ErrorCode.group_max_size_reached
     assert cluster.state() is State.STABLE
@@ -313,7 +314,7 @@ def test_a_group_has_as_many_members_as_it_may(cluster: Cluster) -> None:
 
 
 def test_ids_that_were_given_out_count_as_well(cluster: Cluster) -> None:
-    cluster.coordinator._most_members = 2
+    cluster.coordinator._settings = BrokerSettings(group_members=2)
     asked = [cluster.join(known_id=True)[0] for _ in range(3)]
     assert [each.error_code for each in asked] == [
         ErrorCode.member_id_required,

@@ -92,10 +92,10 @@ def test_no_leader_is_to_be_elected(core: Core) -> None:
 def test_partitions_stay_where_they_are(core: Core) -> None:
     partition = nested(apis.ALTER_PARTITION_REASSIGNMENTS, 1, "ReassignablePartition")
     partitions = (
-        partition(partition_index=0, replicas=(1,)),
+        partition(partition_index=0, replicas=(0,)),
         partition(partition_index=1, replicas=(1, 2)),
         partition(partition_index=2, replicas=None),
-        partition(partition_index=3, replicas=(1,)),
+        partition(partition_index=3, replicas=(0,)),
     )
     topic = nested(apis.ALTER_PARTITION_REASSIGNMENTS, 1, "ReassignableTopic")(name="t", partitions=partitions)
     message = request_type(apis.ALTER_PARTITION_REASSIGNMENTS, 1)(topics=(topic,))
@@ -171,3 +171,37 @@ def test_features_that_clients_may_rely_on(core: Core, version: int) -> None:
     assert finalized == {"group.version": 1, "transaction.version": 2}
     assert answer.finalized_features_epoch >= 0
     assert bool(answer.supported_features) is (version >= 4), "clients of version 3 cannot read a range from 0"
+
+
+def test_without_an_authorizer_acls_are_refused_as_kafka_refuses_them(core: Core) -> None:
+    schema = request_type(apis.DESCRIBE_ACLS, 3)
+    asked = schema(resource_type_filter=2, resource_name_filter="t", pattern_type_filter=1, principal_filter=None,
+                   host_filter=None, operation=1, permission_type=1)  # fmt: skip
+    assert core.ask(apis.DESCRIBE_ACLS, 3, asked).error_code is ErrorCode.security_disabled
+    creation = nested(apis.CREATE_ACLS, 3, "AclCreation")
+    new = creation(resource_type=2, resource_name="t", resource_pattern_type=3, principal="User:ann", host="*",
+                   operation=3, permission_type=3)  # fmt: skip
+    created = core.ask(apis.CREATE_ACLS, 3, request_type(apis.CREATE_ACLS, 3)(creations=(new, new)))
+    assert [each.error_code for each in created.results] == [ErrorCode.security_disabled] * 2
+
+
+def test_a_replica_is_in_the_one_folder_already(core: Core) -> None:
+    folder, topic = (
+        nested(apis.ALTER_REPLICA_LOG_DIRS, 2, name) for name in ("AlterReplicaLogDir", "AlterReplicaLogDirTopic")
+    )
+    here = core.ask(apis.DESCRIBE_LOG_DIRS, 4, request_type(apis.DESCRIBE_LOG_DIRS, 4)(topics=None)).results[0].log_dir
+
+    def moved(path: str, *partitions: int) -> list[ErrorCode]:
+        asked = folder(path=path, topics=(topic(name="t", partitions=partitions),))
+        answer = core.ask(apis.ALTER_REPLICA_LOG_DIRS, 2, request_type(apis.ALTER_REPLICA_LOG_DIRS, 2)(dirs=(asked,)))
+        return [each.error_code for each in answer.results[0].partitions]
+
+    assert moved(here, 0, 99) == [ErrorCode.none, ErrorCode.unknown_topic_or_partition]
+    assert moved("/elsewhere", 0) == [ErrorCode.log_dir_not_found]
+
+
+def test_the_broker_is_the_only_voter(core: Core) -> None:
+    schema = request_type(apis.DESCRIBE_QUORUM, 2)
+    answer = core.ask(apis.DESCRIBE_QUORUM, 2, schema(topics=()))
+    [partition] = answer.topics[0].partitions
+    assert (partition.leader_id, [each.replica_id for each in partition.current_voters]) == (0, [0])

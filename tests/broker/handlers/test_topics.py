@@ -53,7 +53,7 @@ def test_a_name_twice_in_one_request_is_refused(core: Core) -> None:
 
 def test_assignments_must_name_this_broker(core: Core) -> None:
     assignment = nested(apis.CREATE_TOPICS, 7, "CreatableReplicaAssignment")
-    here = tuple(assignment(partition_index=index, broker_ids=(1,)) for index in range(3))
+    here = tuple(assignment(partition_index=index, broker_ids=(0,)) for index in range(3))
     elsewhere = (assignment(partition_index=0, broker_ids=(2,)),)
     manual = {"num_partitions": -1, "replication_factor": -1}
     assert create(core, "a", assignments=here, **manual)[0].num_partitions == 3
@@ -73,7 +73,7 @@ def test_alter_configs_replaces_everything(core: Core) -> None:
     assert partition.log.settings.max_message_bytes == 100
     assert alter(core, 2, "t", "max.message.bytes", "-1") is ErrorCode.invalid_config
     assert alter(core, 2, "none", "max.message.bytes", "1") is ErrorCode.unknown_topic_or_partition
-    assert alter(core, 4, "1", "log.dirs", "/") is ErrorCode.invalid_request
+    assert alter(core, 4, "0", "log.dirs", "/") is ErrorCode.invalid_request
 
 
 def alter(core: Core, kind: int, name: str, key: str, value: str) -> ErrorCode:

@@ -141,7 +141,7 @@ def test_a_program_logs_in_with_librdkafkas_properties(closed: str, tmp_path: Pa
 
 def test_who_is_silent_before_the_login_is_let_go(accounts: Path) -> None:
     with (
-        broker("--accounts", str(accounts), "--limit", "login-ms=200") as bootstrap,
+        broker("--accounts", str(accounts), "--override", "login.timeout.ms=200") as bootstrap,
         socket.create_connection(address(bootstrap), timeout=PATIENCE_S) as silent,
     ):
         assert silent.recv(1) == b""
@@ -195,7 +195,10 @@ def test_old_tls_is_not_spoken(certificates: dict[str, str]) -> None:
         (["--tls-cert", "{}", "--tls-key", "{}"], "cannot be used"),
         (["--sasl", "GSSAPI"], "--sasl 'GSSAPI': it takes PLAIN"),
         (["--accounts", "{}"], "is no TOML file"),
-        (["--limit", "connections=0"], "a limit is NAME=NUMBER"),
+        (["--override", "max.connections=0"], "max.connections is a number from 1"),
+        (["--override", "max.connection=1"], "did you mean 'max.connections'?"),
+        (["--override", "log.retention.ms=soon"], "Invalid value soon for configuration retention.ms"),
+        (["--override", "auto.create.topics.enable=1"], "is true or false"),
         (["--fsync", "never"], "fsync is os, always"),
     ],
 )
@@ -211,7 +214,7 @@ def test_what_makes_no_sense_is_one_line(
 
 
 def test_limits_of_connections_and_of_patience(tmp_path: Path) -> None:
-    with broker("--limit", "connections=3", "--limit", "idle-ms=300") as bootstrap:
+    with broker("--override", "max.connections=3", "--override", "connections.max.idle.ms=300") as bootstrap:
         open_ones = [socket.create_connection(address(bootstrap), timeout=PATIENCE_S) for _ in range(3)]
         with socket.create_connection(address(bootstrap), timeout=PATIENCE_S) as one_more:
             assert one_more.recv(1) == b"", "there is no room"
@@ -226,9 +229,8 @@ def test_limits_of_connections_and_of_patience(tmp_path: Path) -> None:
 
 def test_limits_of_topics_and_groups(tmp_path: Path) -> None:
 
-    with broker(
-        "--limit", "topics=2", "--limit", "partitions=4", "--limit", "groups=1", "--no-auto-create"
-    ) as bootstrap:
+    settings = ("max.topics=2", "max.partitions=4", "max.groups=1", "auto.create.topics.enable=false")
+    with broker(*(text for each in settings for text in ("--override", each))) as bootstrap:
         admin = AdminClient({"bootstrap.servers": bootstrap})
 
         def created(name: str, partitions: int) -> str:
@@ -238,10 +240,10 @@ def test_limits_of_topics_and_groups(tmp_path: Path) -> None:
                 return str(refused.args[0].str())
             return ""
 
-        assert "limit partitions" in created("a", 5)
+        assert "max.partitions" in created("a", 5)
         assert created("a", 2) == ""
         assert created("b", 2) == ""
-        assert "limit topics" in created("c", 1)
+        assert "max.topics" in created("c", 1)
         producer = Producer({"bootstrap.servers": bootstrap, "topic.metadata.propagation.max.ms": 100})
         failures: list[str] = []
         producer.produce("never-made", b"v", on_delivery=lambda error, _: failures.append(str(error)))

@@ -15,12 +15,10 @@ from millstream.broker.groups.group import Group, State
 from millstream.broker.groups.member import Member, Protocols
 from millstream.broker.groups.snapshot import restore, snapshot
 from millstream.broker.journal import Journal
-from millstream.broker.limits import DEFAULTS
 from millstream.broker.protocol.answers.groups import Joined, LeftMember, Synced
+from millstream.broker.settings import DEFAULTS, BrokerSettings
 from millstream.broker.timers import Timers
 
-MIN_SESSION_TIMEOUT_MS = 6_000
-MAX_SESSION_TIMEOUT_MS = 1_800_000
 _GROUP = "group/"
 
 _log = logging.getLogger(__name__)
@@ -58,18 +56,12 @@ class Coordinator:
     """Groups by id. `new_id` makes the random part of member ids; times are in milliseconds of one monotonic clock."""
 
     def __init__(
-        self,
-        journal: Journal,
-        timers: Timers,
-        new_id: Callable[[], str],
-        initial_delay_ms: float = 20.0,
-        most_members: int = DEFAULTS.group_members,
+        self, journal: Journal, timers: Timers, new_id: Callable[[], str], settings: BrokerSettings = DEFAULTS
     ) -> None:
         self._journal = journal
         self._timers = timers
         self._new_id = new_id
-        self._initial_delay_ms = initial_delay_ms
-        self._most_members = most_members
+        self._settings = settings
         self._groups: dict[str, Group] = {}
 
     def restore(self, now_ms: float) -> None:
@@ -270,14 +262,14 @@ class Coordinator:
     def _join_problem(self, request: JoinRequest, group: Group | None) -> ErrorCode | None:
         if not request.group_id:
             return ErrorCode.invalid_group_id
-        if not MIN_SESSION_TIMEOUT_MS <= request.session_timeout_ms <= MAX_SESSION_TIMEOUT_MS:
+        if not self._settings.session_min_ms <= request.session_timeout_ms <= self._settings.session_max_ms:
             return ErrorCode.invalid_session_timeout
         if group is None:
             if request.member_id:
                 return ErrorCode.unknown_member_id
             return None if request.protocol_type and request.protocols else ErrorCode.inconsistent_group_protocol
         comes_back = request.instance_id is not None and request.instance_id in group.static
-        if not group.has_room_for(request.member_id, self._most_members) and not comes_back:
+        if not group.has_room_for(request.member_id, self._settings.group_members) and not comes_back:
             return ErrorCode.group_max_size_reached
         if not group.supports(request.protocol_type, request.protocols):
             return ErrorCode.inconsistent_group_protocol
@@ -306,7 +298,7 @@ class Coordinator:
         return f"{request.instance_id or request.client_id}-{self._new_id()}"
 
     def _create(self, group_id: str) -> Group:
-        group = Group(group_id, self._timers, self._initial_delay_ms, self._remember)
+        group = Group(group_id, self._timers, self._settings.group_initial_delay_ms, self._remember)
         self._groups[group_id] = group
         return group
 

@@ -19,7 +19,7 @@ from millstream.broker.groups.group import State
 from millstream.broker.groups.offsets import CommittedOffsets
 from millstream.broker.groups.subscription import CONSUMER, subscribed_topics
 from millstream.broker.journal import Journal
-from millstream.broker.limits import DEFAULTS
+from millstream.broker.settings import DEFAULTS, BrokerSettings
 from millstream.broker.timers import Timers
 
 _log = logging.getLogger(__name__)
@@ -44,11 +44,11 @@ class Groups:
         timers: Timers,
         new_id: Callable[[], str],
         topics: Topics,
-        most_members: int = DEFAULTS.group_members,
+        settings: BrokerSettings = DEFAULTS,
     ) -> None:
         self.offsets = CommittedOffsets(journal)
-        self.classic = Coordinator(journal, timers, new_id, most_members=most_members)
-        self.consumer = ConsumerGroups(journal, timers, topics, most_members)
+        self.classic = Coordinator(journal, timers, new_id, settings)
+        self.consumer = ConsumerGroups(journal, timers, topics, settings)
         self._empty_since: dict[str, int] = {}
         """Time of day at which a group was first seen without members."""
 

@@ -9,12 +9,14 @@ from kio.schema.alter_partition_reassignments.v1.request import (
     AlterPartitionReassignmentsRequest,
     ReassignablePartition,
 )
+from kio.schema.alter_replica_log_dirs.v2.request import AlterReplicaLogDirsRequest
 from kio.schema.describe_log_dirs.v5.request import DescribeLogDirsRequest
+from kio.schema.describe_quorum.v2.request import DescribeQuorumRequest
 from kio.schema.elect_leaders.v2.request import ElectLeadersRequest
 from kio.schema.errors import ErrorCode
 from kio.schema.list_partition_reassignments.v0.request import ListPartitionReassignmentsRequest
 
-from millstream.broker.broker import NODE_ID, Broker, Call, Reply
+from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.protocol.answers.admin import (
     Election,
     Elections,
@@ -22,13 +24,21 @@ from millstream.broker.protocol.answers.admin import (
     LogFolders,
     LogSize,
     LogTopic,
+    MovedPartition,
+    MovedReplicas,
+    MovedTopic,
     OngoingReassignments,
+    Quorum,
+    QuorumPartition,
+    QuorumTopic,
     Reassignment,
     Reassignments,
     TopicElections,
     TopicReassignments,
+    Voter,
 )
 
+_METADATA_LOG = "__cluster_metadata"
 _MEMORY = "memory"
 """The name of the log folder of a broker that has none."""
 
@@ -50,6 +60,28 @@ def describe_log_dirs(broker: Broker, call: Call, message: DescribeLogDirsReques
         return
     disk = shutil.disk_usage(folder)
     reply(LogFolders((LogFolder(ErrorCode.none, str(folder.absolute()), tuple(topics), disk.total, disk.free),)))
+
+
+def alter_replica_log_dirs(broker: Broker, call: Call, message: AlterReplicaLogDirsRequest, reply: Reply) -> None:
+    """There is one folder: a replica that is to be moved into it is there already."""
+    folder = broker.partitions.folder
+    here = _MEMORY if folder is None else str(folder.absolute())
+    results: dict[str, list[MovedPartition]] = {}
+    for each in message.dirs:
+        for topic in each.topics:
+            for index in topic.partitions:
+                known = broker.partitions.get(topic.name, index) is not None
+                error = ErrorCode.none if each.path == here else ErrorCode.log_dir_not_found
+                moved = MovedPartition(index, error if known else ErrorCode.unknown_topic_or_partition)
+                results.setdefault(topic.name, []).append(moved)
+    reply(MovedReplicas(tuple(MovedTopic(name, tuple(moved)) for name, moved in results.items())))
+
+
+def describe_quorum(broker: Broker, call: Call, message: DescribeQuorumRequest, reply: Reply) -> None:
+    """The metadata is this broker's alone: it is leader and only voter."""
+    node = broker.settings.node_id
+    partitions = (QuorumPartition(0, ErrorCode.none, node, 0, 0, (Voter(node, 0),)),)
+    reply(Quorum(ErrorCode.none, None, (QuorumTopic(_METADATA_LOG, partitions),)))
 
 
 def elect_leaders(broker: Broker, call: Call, message: ElectLeadersRequest, reply: Reply) -> None:
@@ -87,8 +119,8 @@ def _reassigned(broker: Broker, topic: str, asked: ReassignablePartition) -> Rea
         return Reassignment(index, ErrorCode.unknown_topic_or_partition, "The partition does not exist.")
     if asked.replicas is None:
         return Reassignment(index, ErrorCode.no_reassignment_in_progress, "No partition is being reassigned.")
-    if asked.replicas != (NODE_ID,):
-        text = f"Broker {NODE_ID} is the only one that can hold a replica."
+    if asked.replicas != (broker.settings.node_id,):
+        text = f"Broker {broker.settings.node_id} is the only one that can hold a replica."
         return Reassignment(index, ErrorCode.invalid_replica_assignment, text)
     return Reassignment(index, ErrorCode.none, None)
 

@@ -11,7 +11,7 @@ from kio.schema.errors import ErrorCode
 from kio.schema.find_coordinator.v6.request import FindCoordinatorRequest
 from kio.schema.metadata.v13.request import MetadataRequest, MetadataRequestTopic
 
-from millstream.broker.broker import NODE_ID, Broker, Call, Reply
+from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.log.batch import LEADER_EPOCH
 from millstream.broker.protocol.answers.cluster import (
     ClusterDescription,
@@ -33,7 +33,6 @@ from millstream.broker.protocol.apis import API_VERSIONS, APIS
 from millstream.broker.topics.catalogue import INTERNAL_TOPICS, Topic, TopicError
 from millstream.broker.topics.names import name_problem
 
-DEFAULT_PARTITIONS = 1
 _GROUP_KEY, _TRANSACTION_KEY = 0, 1
 _BROKERS, _CONTROLLERS = 1, 2
 _MOST_DESCRIBED = 2000
@@ -64,10 +63,10 @@ def metadata(broker: Broker, call: Call, message: MetadataRequest, reply: Reply)
     asked = message.topics
     create = message.allow_auto_topic_creation
     if asked is None or (call.version == 0 and not asked):
-        topics = tuple(_described(topic) for topic in broker.catalogue.topics())
+        topics = tuple(_described(broker, topic) for topic in broker.catalogue.topics())
     else:
         topics = tuple(_asked(broker, each, create=create) for each in asked)
-    reply(Metadata((_node(call),), broker.cluster_id, NODE_ID, topics))
+    reply(Metadata((_node(broker, call),), broker.cluster_id, broker.settings.node_id, topics))
 
 
 def describe_topic_partitions(
@@ -99,7 +98,7 @@ def describe_topic_partitions(
 def describe_cluster(broker: Broker, call: Call, message: DescribeClusterRequest, reply: Reply) -> None:
     """Brokers only: the controllers, which newer versions can ask for, have no address of their own here."""
     if message.endpoint_type == _BROKERS:
-        reply(ClusterDescription(broker.cluster_id, NODE_ID, (_node(call),)))
+        reply(ClusterDescription(broker.cluster_id, broker.settings.node_id, (_node(broker, call),)))
         return
     controllers = message.endpoint_type == _CONTROLLERS
     error = ErrorCode.mismatched_endpoint_type if controllers else ErrorCode.unsupported_endpoint_type
@@ -111,12 +110,13 @@ def describe_cluster(broker: Broker, call: Call, message: DescribeClusterRequest
 def find_coordinator(broker: Broker, call: Call, message: FindCoordinatorRequest, reply: Reply) -> None:
     known = message.key_type in {_GROUP_KEY, _TRANSACTION_KEY}
     error = ErrorCode.none if known else ErrorCode.invalid_request
-    found = tuple(Coordinator(key, error, NODE_ID, call.host, call.port) for key in message.coordinator_keys)
+    node = broker.settings.node_id
+    found = tuple(Coordinator(key, error, node, call.host, call.port) for key in message.coordinator_keys)
     reply(Coordinators(found))
 
 
-def _node(call: Call) -> Node:
-    return Node(NODE_ID, call.host, call.port)
+def _node(broker: Broker, call: Call) -> Node:
+    return Node(broker.settings.node_id, call.host, call.port)
 
 
 def _asked(broker: Broker, asked: MetadataRequestTopic, *, create: bool) -> TopicMetadata:
@@ -125,7 +125,7 @@ def _asked(broker: Broker, asked: MetadataRequestTopic, *, create: bool) -> Topi
         return _find(broker, asked.name, create=create)
     topic = broker.catalogue.with_id(asked.topic_id)
     if topic is not None:
-        return _described(topic)
+        return _described(broker, topic)
     unknown = ErrorCode.unknown_topic_id if asked.topic_id else ErrorCode.invalid_topic_exception
     return TopicMetadata(unknown, asked.name, asked.topic_id, ())
 
@@ -134,22 +134,22 @@ def _find(broker: Broker, name: str, *, create: bool) -> TopicMetadata:
     topic = broker.catalogue.get(name)
     if topic is None and name_problem(name):
         return TopicMetadata(ErrorCode.invalid_topic_exception, name, None, ())
-    if topic is None and create and broker.auto_create_topics:
+    if topic is None and create and broker.settings.auto_create_topics:
         try:
-            topic = broker.create_topic(name, DEFAULT_PARTITIONS, {})
+            topic = broker.create_topic(name, broker.settings.partitions, {})
         except TopicError as error:
             return TopicMetadata(error.code, name, None, ())
         except OSError:
             return TopicMetadata(ErrorCode.leader_not_available, name, None, ())
     if topic is None:
         return TopicMetadata(ErrorCode.unknown_topic_or_partition, name, None, ())
-    return _described(topic)
+    return _described(broker, topic)
 
 
-def _described(topic: Topic) -> TopicMetadata:
-    replicas = (NODE_ID,)
+def _described(broker: Broker, topic: Topic) -> TopicMetadata:
+    node = broker.settings.node_id
     partitions = tuple(
-        PartitionMetadata(ErrorCode.none, index, NODE_ID, LEADER_EPOCH, replicas, replicas)
+        PartitionMetadata(ErrorCode.none, index, node, LEADER_EPOCH, (node,), (node,))
         for index in range(topic.partitions)
     )
     return TopicMetadata(ErrorCode.none, topic.name, topic.topic_id, partitions, topic.name in INTERNAL_TOPICS)

@@ -30,7 +30,6 @@ from millstream.broker.protocol.answers.groups import (
 from millstream.broker.protocol.apis import OFFSET_COMMIT, OFFSET_FETCH
 from millstream.model import TopicPartition
 
-_LONGEST_METADATA = 4096
 _EPOCHS_FROM = 9
 """Version from which a client knows that its member epoch can be stale (KIP-848)."""
 _log = logging.getLogger(__name__)
@@ -69,7 +68,7 @@ def checked_offsets(
                 error = ErrorCode.unknown_topic_id
             elif problem is None and broker.partitions.get(name or "", each.partition_index) is None:
                 error = ErrorCode.unknown_topic_or_partition
-            elif problem is None and len(each.committed_metadata or "") > _LONGEST_METADATA:
+            elif problem is None and len(each.committed_metadata or "") > broker.settings.metadata_bytes:
                 error = ErrorCode.offset_metadata_too_large
             elif problem is None:
                 offsets[TopicPartition(name or "", each.partition_index)] = CommittedOffset(

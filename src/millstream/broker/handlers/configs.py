@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from kio.schema.alter_configs.v2.request import AlterConfigsRequest
 from kio.schema.describe_configs.v4.request import DescribeConfigsRequest, DescribeConfigsResource
@@ -10,8 +10,7 @@ from kio.schema.errors import ErrorCode
 from kio.schema.incremental_alter_configs.v1.request import IncrementalAlterConfigsRequest
 from kio.schema.list_config_resources.v1.request import ListConfigResourcesRequest
 
-from millstream.broker.broker import NODE_ID, Broker, Call, Reply
-from millstream.broker.groups.coordinator import MAX_SESSION_TIMEOUT_MS, MIN_SESSION_TIMEOUT_MS
+from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.protocol.answers.topics import (
     AlteredConfigs,
     AlteredResource,
@@ -22,8 +21,9 @@ from millstream.broker.protocol.answers.topics import (
     DescribedConfigs,
     DescribedResource,
 )
+from millstream.broker.settings import BROKER_NAMES
 from millstream.broker.topics.catalogue import Topic, TopicError
-from millstream.broker.topics.configs import BOOLEAN, INT, LIST, TOPIC_CONFIGS, config_problem
+from millstream.broker.topics.configs import BOOLEAN, INT, LIST, STRING, TOPIC_CONFIGS, config_problem
 
 TOPIC, BROKER = 2, 4
 _RESOURCE_TYPES = frozenset({TOPIC, BROKER, 8, 16, 32})
@@ -31,35 +31,23 @@ _RESOURCE_TYPES = frozenset({TOPIC, BROKER, 8, 16, 32})
 SET, DELETE, APPEND, SUBTRACT = 0, 1, 2, 3
 _SET_ON_TOPIC, _STATIC, _DEFAULT = 1, 4, 5
 
-_BROKER_CONFIGS: tuple[tuple[str, str, int], ...] = (
-    ("auto.create.topics.enable", "true", BOOLEAN),
-    ("broker.id", str(NODE_ID), INT),
-    ("default.replication.factor", "1", INT),
-    ("delete.topic.enable", "true", BOOLEAN),
-    ("group.max.session.timeout.ms", str(MAX_SESSION_TIMEOUT_MS), INT),
-    ("group.min.session.timeout.ms", str(MIN_SESSION_TIMEOUT_MS), INT),
-    ("num.partitions", "1", INT),
-)
-
 
 def describe_configs(broker: Broker, call: Call, message: DescribeConfigsRequest, reply: Reply) -> None:
     results = tuple(
-        _described(broker, each, synonyms=message.include_synonyms, docs=message.include_documentation)
+        _described(broker, call, each, synonyms=message.include_synonyms, docs=message.include_documentation)
         for each in message.resources
     )
     reply(DescribedConfigs(results))
 
 
-def _described(broker: Broker, asked: DescribeConfigsResource, *, synonyms: bool, docs: bool) -> DescribedResource:
+def _described(
+    broker: Broker, call: Call, asked: DescribeConfigsResource, *, synonyms: bool, docs: bool
+) -> DescribedResource:
     kind, name = asked.resource_type, asked.resource_name
     keys = asked.configuration_keys
     wanted = set(keys) if keys else None
-    if kind == BROKER and name in {"", str(NODE_ID)}:
-        configs = tuple(
-            DescribedConfig(key, value, _STATIC, config_type, read_only=True)
-            for key, value, config_type in _BROKER_CONFIGS
-            if wanted is None or key in wanted
-        )
+    if kind == BROKER and name in {"", str(broker.settings.node_id)}:
+        configs = tuple(each for each in _broker_configs(broker, call) if wanted is None or each.name in wanted)
         return DescribedResource(kind, name, configs=configs)
     if kind != TOPIC:
         return DescribedResource(kind, name, ErrorCode.invalid_request, "Only topics and this broker have configs.")
@@ -67,23 +55,39 @@ def _described(broker: Broker, asked: DescribeConfigsResource, *, synonyms: bool
     if topic is None:
         return DescribedResource(kind, name, ErrorCode.unknown_topic_or_partition, f"There is no topic '{name}'.")
     configs = tuple(
-        _topic_config(topic, key, synonyms=synonyms, docs=docs)
+        _topic_config(broker, topic, key, synonyms=synonyms, docs=docs)
         for key in TOPIC_CONFIGS
         if wanted is None or key in wanted
     )
     return DescribedResource(kind, name, configs=configs)
 
 
-def _topic_config(topic: Topic, key: str, *, synonyms: bool, docs: bool) -> DescribedConfig:
+def _broker_configs(broker: Broker, call: Call) -> Iterator[DescribedConfig]:
+    """What the broker was started with, and where this client reaches it."""
+    listener = f"PLAINTEXT://{call.host}:{call.port}"
+    fixed = {"advertised.listeners": listener, "listeners": listener, "broker.id": str(broker.settings.node_id)}
+    for name, text in (fixed | {"default.replication.factor": "1", "delete.topic.enable": "true"}).items():
+        yield DescribedConfig(name, text, _STATIC, STRING, read_only=True)
+    for name, (value, doc) in broker.settings.told().items():
+        kind = BOOLEAN if isinstance(value, bool) else INT
+        yield DescribedConfig(name, str(value).lower(), _STATIC, kind, (), doc, read_only=True)
+    for name, topic_name in BROKER_NAMES.items():
+        config = TOPIC_CONFIGS[topic_name]
+        own = broker.settings.topic_defaults.get(topic_name)
+        text, source = (config.default, _DEFAULT) if own is None else (own, _STATIC)
+        yield DescribedConfig(name, text, source, config.kind, (), config.doc, read_only=True)
+
+
+def _topic_config(broker: Broker, topic: Topic, key: str, *, synonyms: bool, docs: bool) -> DescribedConfig:
     config = TOPIC_CONFIGS[key]
-    own = topic.configs.get(key)
     known = [ConfigSynonym(key, config.default, _DEFAULT)]
-    if own is not None:
-        known.insert(0, ConfigSynonym(key, own, _SET_ON_TOPIC))
+    for configs, source in ((broker.settings.topic_defaults, _STATIC), (topic.configs, _SET_ON_TOPIC)):
+        if key in configs:
+            known.insert(0, ConfigSynonym(key, configs[key], source))
     return DescribedConfig(
         key,
-        config.default if own is None else own,
-        _DEFAULT if own is None else _SET_ON_TOPIC,
+        known[0].value,
+        known[0].source,
         config.kind,
         tuple(known) if synonyms else (),
         config.doc if docs else None,
@@ -99,7 +103,7 @@ def list_config_resources(broker: Broker, call: Call, message: ListConfigResourc
         reply(ConfigResources((), ErrorCode.unsupported_version))
         return
     topics = [ConfigResource(topic.name, TOPIC) for topic in broker.catalogue.topics() if TOPIC in asked]
-    brokers = [ConfigResource(str(NODE_ID), BROKER)] if BROKER in asked else []
+    brokers = [ConfigResource(str(broker.settings.node_id), BROKER)] if BROKER in asked else []
     reply(ConfigResources((*topics, *brokers)))
 
 

@@ -10,8 +10,7 @@ from kio.schema.create_topics.v7.request import CreatableTopic, CreateTopicsRequ
 from kio.schema.delete_topics.v6.request import DeleteTopicsRequest, DeleteTopicState
 from kio.schema.errors import ErrorCode
 
-from millstream.broker.broker import NODE_ID, Broker, Call, Reply
-from millstream.broker.handlers.cluster import DEFAULT_PARTITIONS
+from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.protocol.answers.topics import (
     CreatedPartitions,
     CreatedTopic,
@@ -43,7 +42,7 @@ def create_topics(broker: Broker, call: Call, message: CreateTopicsRequest, repl
 
 
 def _create(broker: Broker, asked: CreatableTopic, *, validate_only: bool) -> CreatedTopic:
-    partitions = _partition_count(asked)
+    partitions = _partition_count(broker, asked)
     configs = {}
     for config in asked.configs:
         problem = config_problem(config.name, config.value)
@@ -67,20 +66,22 @@ def _create(broker: Broker, asked: CreatableTopic, *, validate_only: bool) -> Cr
     return CreatedTopic(asked.name, topic_id=topic_id, num_partitions=partitions, replication_factor=1, configs=told)
 
 
-def _partition_count(asked: CreatableTopic) -> int:
+def _partition_count(broker: Broker, asked: CreatableTopic) -> int:
     if asked.assignments:
         if asked.num_partitions != -1 or asked.replication_factor != -1:
             text = "Both partition counts and a replica assignment are given; only one of them may be."
             raise TopicError(ErrorCode.invalid_request, text)
         indexes = sorted(each.partition_index for each in asked.assignments)
-        if indexes != list(range(len(indexes))) or any(each.broker_ids != (NODE_ID,) for each in asked.assignments):
-            text = f"Partitions must be numbered from 0, each with one replica on broker {NODE_ID}."
+        if indexes != list(range(len(indexes))) or any(
+            each.broker_ids != (broker.settings.node_id,) for each in asked.assignments
+        ):
+            text = f"Partitions must be numbered from 0, each with one replica on broker {broker.settings.node_id}."
             raise TopicError(ErrorCode.invalid_replica_assignment, text)
         return len(indexes)
     if asked.replication_factor not in {-1, 1}:
         text = f"Replication factor {asked.replication_factor} is not possible with 1 broker."
         raise TopicError(ErrorCode.invalid_replication_factor, text)
-    return DEFAULT_PARTITIONS if asked.num_partitions == -1 else asked.num_partitions
+    return broker.settings.partitions if asked.num_partitions == -1 else asked.num_partitions
 
 
 def delete_topics(broker: Broker, call: Call, message: DeleteTopicsRequest, reply: Reply) -> None:
@@ -131,8 +132,10 @@ def _grow(broker: Broker, asked: CreatePartitionsTopic, *, validate_only: bool) 
     known = broker.catalogue.get(asked.name)
     if asked.assignments is not None and known is not None:
         added = grown.partitions - known.partitions
-        if len(asked.assignments) != added or any(each.broker_ids != (NODE_ID,) for each in asked.assignments):
-            text = f"An assignment must name broker {NODE_ID} for each of the {added} new partitions."
+        if len(asked.assignments) != added or any(
+            each.broker_ids != (broker.settings.node_id,) for each in asked.assignments
+        ):
+            text = f"An assignment must name broker {broker.settings.node_id} for each of the {added} new partitions."
             raise TopicError(ErrorCode.invalid_replica_assignment, text)
     if not validate_only:
         broker.partitions.add(broker.catalogue.grow(asked.name, asked.count))

@@ -29,8 +29,12 @@ ADD_PARTITIONS_TO_TXN = 24
 ADD_OFFSETS_TO_TXN = 25
 END_TXN = 26
 TXN_OFFSET_COMMIT = 28
+DESCRIBE_ACLS = 29
+CREATE_ACLS = 30
+DELETE_ACLS = 31
 DESCRIBE_CONFIGS = 32
 ALTER_CONFIGS = 33
+ALTER_REPLICA_LOG_DIRS = 34
 SASL_AUTHENTICATE = 36
 DESCRIBE_LOG_DIRS = 35
 CREATE_PARTITIONS = 37
@@ -40,6 +44,7 @@ INCREMENTAL_ALTER_CONFIGS = 44
 ALTER_PARTITION_REASSIGNMENTS = 45
 LIST_PARTITION_REASSIGNMENTS = 46
 OFFSET_DELETE = 47
+DESCRIBE_QUORUM = 55
 DESCRIBE_CLUSTER = 60
 DESCRIBE_PRODUCERS = 61
 DESCRIBE_TRANSACTIONS = 65
@@ -97,7 +102,11 @@ APIS: MappingProxyType[int, Api] = MappingProxyType(
             _api(ADD_OFFSETS_TO_TXN, 0, 4),
             _api(END_TXN, 0, 5),
             _api(TXN_OFFSET_COMMIT, 0, 5),
+            _api(DESCRIBE_ACLS, 1, 3),
+            _api(CREATE_ACLS, 1, 3),
+            _api(DELETE_ACLS, 1, 3),
             _api(DESCRIBE_CONFIGS, 1, 4),
+            _api(ALTER_REPLICA_LOG_DIRS, 1, 2),
             _api(DESCRIBE_LOG_DIRS, 1, 5),
             _api(ALTER_CONFIGS, 0, 2),
             _api(CREATE_PARTITIONS, 0, 3),
@@ -107,6 +116,7 @@ APIS: MappingProxyType[int, Api] = MappingProxyType(
             _api(ALTER_PARTITION_REASSIGNMENTS, 0, 1),
             _api(LIST_PARTITION_REASSIGNMENTS, 0, 0),
             _api(OFFSET_DELETE, 0, 0),
+            _api(DESCRIBE_QUORUM, 0, 2),
             _api(DESCRIBE_CLUSTER, 0, 2),
             _api(DESCRIBE_PRODUCERS, 0, 0),
             _api(DESCRIBE_TRANSACTIONS, 0, 0),

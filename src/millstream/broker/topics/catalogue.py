@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 from uuid import UUID
 
 from kio.schema.errors import ErrorCode
 
 from millstream.broker.journal import Journal
-from millstream.broker.limits import DEFAULTS, Limits
 from millstream.broker.topics.names import colliding_name, name_problem
 from millstream.model import TopicPartition
 
@@ -35,11 +35,21 @@ class TopicError(Exception):
         self.code = code
 
 
+class Room(NamedTuple):
+    """How many topics there may be, and how many partitions all of them together may have."""
+
+    topics: int = 10_000
+    partitions: int = 50_000
+
+
+ROOM = Room()
+
+
 class Catalogue:
     """Topics by name. What a method has returned from is durable. `new_id` makes the ids of new topics."""
 
-    def __init__(self, journal: Journal, new_id: Callable[[], UUID], limits: Limits = DEFAULTS) -> None:
-        self._limits = limits
+    def __init__(self, journal: Journal, new_id: Callable[[], UUID], room: Room = ROOM) -> None:
+        self._room = room
         self._journal = journal
         self._new_id = new_id
         self._topics: dict[str, Topic] = {}
@@ -79,17 +89,17 @@ class Catalogue:
         if not 1 <= partitions <= MOST_PARTITIONS:
             text = f"Number of partitions must be between 1 and {MOST_PARTITIONS}, not {partitions}."
             raise TopicError(ErrorCode.invalid_partitions, text)
-        if len(self._topics) >= self._limits.topics:
-            text = f"There are {len(self._topics)} topics, and no more are allowed here (limit topics)."
+        if len(self._topics) >= self._room.topics:
+            text = f"There are {len(self._topics)} topics, and no more are allowed here (max.topics)."
             raise TopicError(ErrorCode.policy_violation, text)
         self._check_room(partitions)
 
     def _check_room(self, more: int) -> None:
         """Raise TopicError if so many more partitions would be too many."""
         total = sum(topic.partitions for topic in self._topics.values())
-        if total + more > self._limits.partitions:
-            text = f"There are {total} partitions, and no more than {self._limits.partitions} are allowed here"
-            raise TopicError(ErrorCode.policy_violation, f"{text} (limit partitions).")
+        if total + more > self._room.partitions:
+            text = f"There are {total} partitions, and no more than {self._room.partitions} are allowed here"
+            raise TopicError(ErrorCode.policy_violation, f"{text} (max.partitions).")
 
     def create(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
         """Add a topic. Raises TopicError."""

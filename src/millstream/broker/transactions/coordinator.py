@@ -21,6 +21,7 @@ from millstream.broker.log.batch import BatchHeader
 from millstream.broker.log.partition import Admission
 from millstream.broker.partitions import Partition, Partitions
 from millstream.broker.producer_ids import ProducerIds
+from millstream.broker.settings import DEFAULTS
 from millstream.broker.timers import Timers
 from millstream.broker.transactions.joining import Joins, told
 from millstream.broker.transactions.transaction import (
@@ -42,7 +43,6 @@ from millstream.broker.transactions.transaction import (
 )
 from millstream.model import TopicPartition
 
-MAX_TIMEOUT_MS = 900_000
 RETRY_MS = 1_000
 """How long a decided transaction waits after the disk did not take its markers."""
 _TRANSACTION = "transaction/"
@@ -64,7 +64,10 @@ class Transactions:
         producer_ids: ProducerIds,
         timers: Timers,
         wall_ms: Callable[[], int],
+        *,
+        longest_ms: int = DEFAULTS.transaction_max_ms,
     ) -> None:
+        self._longest_ms = longest_ms
         self._journal = journal
         self._partitions = partitions
         self._groups = groups
@@ -102,7 +105,7 @@ class Transactions:
         """A producer starts: whoever had the id before is fenced, and its open transaction is aborted."""
         if not transactional_id:
             return ErrorCode.invalid_request
-        if not 0 < timeout_ms <= MAX_TIMEOUT_MS:
+        if not 0 < timeout_ms <= self._longest_ms:
             return ErrorCode.invalid_transaction_timeout
         known = self._known.get(transactional_id)
         if known is None:

@@ -7,14 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from kio.schema.errors import ErrorCode
 
-from millstream.broker.groups.consumer.coordinator import SESSION_TIMEOUT_MS
 from millstream.broker.groups.consumer.group import GroupState
 from millstream.broker.groups.consumer.member import MemberState
+from millstream.broker.settings import DEFAULTS
 from tests.broker.groups.consumer.client import REBALANCE_MS, Cluster, Member
 from tests.broker.groups.topics import FakeTopics
 
 MEMBERS = st.integers(0, 2)
 SUBSCRIPTIONS = st.sampled_from([{"t"}, {"u"}, {"t", "u"}, {"t", "none"}])
+
+SESSION_MS = DEFAULTS.consumer_session_ms
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -73,13 +75,13 @@ class AnyOrder(RuleBasedStateMachine):
         """The client goes without a word, and another takes its place."""
         self.members[which] = self.fresh(frozenset(topics))
 
-    @rule(duration=st.sampled_from([1, 500, SESSION_TIMEOUT_MS // 3, SESSION_TIMEOUT_MS, REBALANCE_MS]))
+    @rule(duration=st.sampled_from([1, 500, SESSION_MS // 3, SESSION_MS, REBALANCE_MS]))
     def wait(self, duration: int) -> None:
         """Who hears nothing for as long as its session lasts, or gives up nothing in time, knows that it is out."""
         late = [member for member in self.members if self.gives_up(member)]
         self.cluster.advance(duration)
         for member in self.members:
-            silent = self.cluster.now - member.last_heard >= SESSION_TIMEOUT_MS
+            silent = self.cluster.now - member.last_heard >= SESSION_MS
             if silent or (member in late and member.member_id not in self.cluster.group.members):
                 member.lose_all()
 
@@ -122,7 +124,7 @@ class AnyOrder(RuleBasedStateMachine):
         """Left in peace, everything that anybody wants is shared, and evenly."""
         if not hasattr(self, "cluster"):
             return
-        self.cluster.advance(SESSION_TIMEOUT_MS)
+        self.cluster.advance(SESSION_MS)
         for member in self.members:
             member.lose_all()
             member.slow = False

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from kio.schema.errors import ErrorCode
 
-from millstream.broker.groups.consumer.coordinator import SESSION_TIMEOUT_MS, Beat, problem
+from millstream.broker.groups.consumer.coordinator import Beat, problem
 from millstream.broker.groups.consumer.group import GroupState
 from millstream.broker.groups.groups import Committer
+from millstream.broker.settings import DEFAULTS
 from tests.broker.groups.consumer.client import REBALANCE_MS, Cluster, Member
 from tests.broker.groups.topics import FakeTopics
 
@@ -89,7 +90,7 @@ def test_leaving_lets_the_others_take_over(cluster: Cluster) -> None:
 
 def test_silence_ends_a_membership(cluster: Cluster) -> None:
     first, second = pair(cluster)
-    cluster.advance(SESSION_TIMEOUT_MS - 1)
+    cluster.advance(DEFAULTS.consumer_session_ms - 1)
     assert first.beat() is OK
     cluster.advance(1)
     first.beat()
@@ -215,7 +216,7 @@ def test_a_static_member_that_stays_away_is_out(cluster: Cluster) -> None:
     second.beat(instance_id="two")
     cluster.beat("b", -2, instance_id="two")
     for _ in range(3):
-        cluster.advance(SESSION_TIMEOUT_MS / 3)
+        cluster.advance(DEFAULTS.consumer_session_ms / 3)
         first.beat()
     assert first.indexes == [0, 1, 2, 3]
     assert cluster.group.static == {}
@@ -232,7 +233,7 @@ def test_members_go_on_after_a_restart(cluster: Cluster) -> None:
             assert member.beat() is OK
     assert sorted(first.indexes + second.indexes + third.indexes) == [0, 1, 2, 3]
     cluster.restart()
-    cluster.advance(SESSION_TIMEOUT_MS)
+    cluster.advance(DEFAULTS.consumer_session_ms)
     assert cluster.group.state is GroupState.EMPTY
 
 

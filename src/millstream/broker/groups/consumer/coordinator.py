@@ -17,11 +17,10 @@ from millstream.broker.groups.consumer.group import ConsumerGroup, KnownTopic
 from millstream.broker.groups.consumer.member import AWAY, ConsumerMember, MemberState, Subscription
 from millstream.broker.groups.consumer.snapshot import restore, snapshot
 from millstream.broker.journal import Journal
-from millstream.broker.limits import DEFAULTS
 from millstream.broker.patterns import InvalidPatternError, compiled
+from millstream.broker.settings import DEFAULTS, BrokerSettings
 from millstream.broker.timers import Timers
 
-SESSION_TIMEOUT_MS = 45_000
 HEARTBEAT_INTERVAL_MS = 500
 _GROUP = "consumer-group/"
 
@@ -83,13 +82,12 @@ class RefusedBeatError(Exception):
 class ConsumerGroups:
     """Groups by id. Times are in milliseconds of one monotonic clock."""
 
-    def __init__(
-        self, journal: Journal, timers: Timers, topics: Topics, most_members: int = DEFAULTS.group_members
-    ) -> None:
+    def __init__(self, journal: Journal, timers: Timers, topics: Topics, settings: BrokerSettings = DEFAULTS) -> None:
+        self._session_ms = settings.consumer_session_ms
+        self._most_members = settings.group_members
         self._journal = journal
         self._timers = timers
         self._topics = topics
-        self._most_members = most_members
         self._groups: dict[str, ConsumerGroup] = {}
 
     def restore(self, now_ms: float) -> None:
@@ -227,7 +225,7 @@ class ConsumerGroups:
     # --- silence
 
     def _keep_alive(self, group: ConsumerGroup, member: ConsumerMember, now_ms: float) -> None:
-        member.deadline_ms = now_ms + SESSION_TIMEOUT_MS
+        member.deadline_ms = now_ms + self._session_ms
         if member.session_timer is None:
             self._arm(group, member, member.deadline_ms)
 

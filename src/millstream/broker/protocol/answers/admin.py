@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from kio.schema.errors import ErrorCode
 
@@ -162,3 +163,83 @@ class ListedTransactions:
     unknown_state_filters: tuple[str, ...] = ()
     error_code: ErrorCode = ErrorCode.none
     throttle_time: timedelta = NO_THROTTLE
+
+
+@dataclass(frozen=True, slots=True)
+class MovedPartition:
+    partition_index: int
+    error_code: ErrorCode
+
+
+@dataclass(frozen=True, slots=True)
+class MovedTopic:
+    topic_name: str
+    partitions: tuple[MovedPartition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MovedReplicas:
+    results: tuple[MovedTopic, ...]
+    throttle_time: timedelta = NO_THROTTLE
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedAcls:
+    error_code: ErrorCode
+    error_message: str | None
+    resources: tuple[()] = ()
+    throttle_time: timedelta = NO_THROTTLE
+
+
+@dataclass(frozen=True, slots=True)
+class AclResult:
+    error_code: ErrorCode
+    error_message: str | None
+    matching_acls: tuple[()] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedAcls:
+    results: tuple[AclResult, ...]
+    throttle_time: timedelta = NO_THROTTLE
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedAcls:
+    filter_results: tuple[AclResult, ...]
+    throttle_time: timedelta = NO_THROTTLE
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    replica_id: int
+    log_end_offset: int
+    replica_directory_id: UUID | None = None
+    last_fetch_timestamp: int = -1
+    last_caught_up_timestamp: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class QuorumPartition:
+    partition_index: int
+    error_code: ErrorCode
+    leader_id: int
+    leader_epoch: int
+    high_watermark: int
+    current_voters: tuple[Voter, ...]
+    observers: tuple[()] = ()
+    error_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuorumTopic:
+    topic_name: str
+    partitions: tuple[QuorumPartition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    error_code: ErrorCode
+    error_message: str | None
+    topics: tuple[QuorumTopic, ...]
+    nodes: tuple[()] = ()
