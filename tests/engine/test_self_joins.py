@@ -49,6 +49,17 @@ def test_one_store_gives_what_two_give(records: list[str], kind: str, before: in
         assert one.says(record) == two.says(record), record
 
 
+def test_to_the_letter_of_kafka_streams() -> None:
+    """What its node for one store does where it differs from its nodes for two: ours only if it is asked for."""
+    records = ["in a x 18", "in a y 9", "in - z 18"]  # 9 is the oldest that the retention of 10 has at 18
+    answers = {"kafka": ["a=x+x@18"], "lossless": ["a=x+x@18", "a=y+None@9", "a=y+y@9", "null=z+None@18"]}
+    for rule, answer in answers.items():
+        driven = Driven(app("left_join", ms.join_window(5), "all"), EngineSettings(retention_rule=rule))
+        assert driven.says(*records) == answer
+    two = Driven(app("left_join", ms.join_window(5), "none"), EngineSettings(retention_rule="kafka"))
+    assert two.says(*records) == answers["lossless"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_window_that_leaves_out_the_record_itself_keeps_two_stores(kind: str) -> None:
     window = ms.join_window(before=-1, after=5)

@@ -14,12 +14,15 @@ from millstream.state import JoinRows
 def self_join(node: SelfJoin, downstream: Downstream, parts: Parts) -> NodeFunction:
     """A record first meets the others as the left side, then the others and itself as the right one.
 
-    The node above keeps it in the store after that (rule J6).
+    The node above keeps it in the store after that (rule J6). With `retention_rule="kafka"` it is Kafka Streams' own
+    node to the letter: a record at the very end of the retention doesn't meet itself, and left and outer joins lose
+    records without a key, which go on alone when there are two stores.
     """
     rows: JoinRows = parts.rows(node.rows)
     between, forward, metrics, failed = rows.between, downstream.forward, parts.metrics, parts.failures.processing
-    window, left, outer = node.window, node.left, node.outer
-    before, after, retention_ms = window.before_ms, window.after_ms, window.retention_ms
+    before, after, retention_ms = node.window.before_ms, node.window.after_ms, node.window.retention_ms
+    literal = parts.settings.retention_rule == "kafka"
+    left, outer = node.left and not literal, node.outer and not literal
     joiner = _of_key_and_both(node)
     stream_time = -1
 
@@ -34,23 +37,33 @@ def self_join(node: SelfJoin, downstream: Downstream, parts: Parts) -> NodeFunct
 
     def call(key: Any, value: Any, timestamp: int) -> None:
         nonlocal stream_time
-        if timestamp > stream_time:  # J1
+        dropped = value is None or (key is None and not left)  # J2
+        if timestamp > stream_time and not (dropped and literal):  # J1
             stream_time = timestamp
-        if value is None or (key is None and not left):  # J2
+        if dropped:
             metrics.dropped += 1
-            return
-        if key is None:
+        elif key is None:
             pairs(key, [(value, None, timestamp)])
             if outer:
                 pairs(key, [(None, value, timestamp)])
-            return
+        else:
+            as_left(key, value, timestamp)
+            as_right(key, value, timestamp)
+
+    def as_left(key: Any, value: Any, timestamp: int) -> None:
         found = between(key, timestamp - before, timestamp + after)  # J4
         if found or not left:
             pairs(key, [(value, partner, when if when > timestamp else timestamp) for when, partner in found])
         elif timestamp + after < stream_time:  # J5
             pairs(key, [(value, None, timestamp)])
-        oldest = max(rows.newest, timestamp) - retention_ms  # J7: as if the record were kept already
-        found = between(key, max(timestamp - after, oldest + 1), timestamp + before)
+
+    def as_right(key: Any, value: Any, timestamp: int) -> None:
+        if literal:
+            oldest, first = stream_time - retention_ms + 1, timestamp - after
+        else:  # J7, as if the record were kept already
+            oldest = max(rows.newest, timestamp) - retention_ms
+            first = max(timestamp - after, oldest + 1)
+        found = between(key, first, timestamp + before)
         if timestamp > oldest:
             found.insert(bisect_right(found, timestamp, key=_time), (timestamp, value))
         elif outer and not found:
