@@ -207,6 +207,21 @@ def test_null_keys_pass_every_repartition_above_that_leads_straight_here() -> No
     assert run.out("inner") == []
 
 
+def test_null_keys_pass_topics_further_above_too() -> None:  # O6
+    """Whatever stands between: here a topic more, an aggregation, a look-up in a global table."""
+    app = every()
+    numbers = app.stream("L", value=str).repartition(name="far")
+    numbers.peek(lambda v: None).to("seen")
+    counts = numbers.group_by(lambda v: v, name="near").count().to_stream().map_values(str, value=str)
+    counts.left_join(app.stream("R", value=str), text, window=ms.join_window(10), result=str).to("out")
+    alone = app.stream("M", value=str).repartition(name="other")
+    alone.left_join(app.global_table("G", value=str), text, key=lambda v: v, result=str).to("rows")
+    run = Driven(app)
+    run.pipe("L - x 5", "M - y 6")
+    assert run.out("seen") == ["null=x@5"]
+    assert run.out("rows") == ["null=y+null@6"]
+
+
 def test_names_of_stores() -> None:  # N9
     def stores(kind: str, **options: Any) -> list[str]:
         return [store.name for store in program(kind, ms.join_window(1), **options).topology().stores]

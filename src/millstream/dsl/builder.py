@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from millstream.errors import TopologyError
@@ -146,7 +145,7 @@ class Builder:
             self.name(f"KSTREAM-{kind}", f"{topic.name}-{kind.lower()}" if named else None)
             for kind in ("SINK", "FILTER", "SOURCE")
         )
-        self.add(KeyPresent(name=present, parents=(parent,), site=site, null_keys=topic.null_keys))
+        self.add(KeyPresent(name=present, parents=(parent,), site=site))
         self.add(
             Sink(
                 name=sink,
@@ -178,24 +177,6 @@ class Builder:
     def _feeds(self, parent: str, topic: str) -> bool:
         sinks = (node for node in self._nodes.values() if isinstance(node, Sink) and node.internal)
         return any(sink.topic == topic and self._nodes[sink.parents[0]].parents == (parent,) for sink in sinks)
-
-    def pass_null_keys(self, name: str) -> None:
-        """A node wants records without a key: the nearest repartition topics above let them through (rule O6)."""
-        waiting, seen = [name], set[str]()
-        while waiting:
-            node = self._nodes[waiting.pop()]
-            if node.name in seen:
-                continue
-            seen.add(node.name)
-            waiting += node.parents
-            if isinstance(node, Source) and node.internal:
-                self._unfilter(node)
-
-    def _unfilter(self, source: Source) -> None:
-        sinks = [node for node in self._nodes.values() if isinstance(node, Sink) and node.topic in source.topics]
-        for present in [self._nodes[sink.parents[0]] for sink in sinks if sink.internal]:
-            if isinstance(present, KeyPresent):
-                self.replace(replace(present, null_keys=True))
 
     def add_repartition_topic(self, topic: RepartitionTopic, site: CallSite) -> None:
         if not is_topic_name(topic.name):

@@ -49,13 +49,12 @@ class Handle:
         site: CallSite,
         *,
         generated: str = "",
-        null_keys: bool = False,
         again: bool = False,
     ) -> Handle:
         """The place behind an internal topic that an operator needs, with the name that the user gave, or else a
         generated one. `again`: the name was given for all operators of one group, so the topic may be there already.
         """
-        topic = RepartitionTopic(f"{given or generated}-repartition", null_keys=null_keys, mergeable=True)
+        topic = RepartitionTopic(f"{given or generated}-repartition", mergeable=True)
         if (given is None or again) and (shared := self.builder.shared_repartition(self.node, topic)) is not None:
             return replace(self, node=shared, key_changed=False)
         return self.through(topic, site)

@@ -35,9 +35,7 @@ def table_joined(
         )
     stores = looked_up(table)
     if handle.key_changed:
-        handle = handle.repartitioned(name, site, generated=handle.node, null_keys=left)
-    if left:
-        handle.builder.pass_null_keys(handle.node)
+        handle = handle.repartitioned(name, site, generated=handle.node)
     node = handle.builder.name("KSTREAM-LEFTJOIN" if left else "KSTREAM-JOIN", name)
     grace_ms = 0 if grace is None else parse_duration_ms(grace)
     buffer = None

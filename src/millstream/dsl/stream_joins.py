@@ -116,20 +116,15 @@ def _side(
 
 
 def _meeting_places(left: Handle, right: Handle, how: StreamJoining, site: CallSite) -> tuple[Handle, Handle]:
-    """Where the sides' records lie by their keys; null keys go there too if any side goes on alone (rule O6)."""
-    null_keys = how.kind != "inner"
+    """Where the sides' records lie by their keys."""
 
     def place(side: Handle, which: str) -> Handle:
         if not side.key_changed:
             return side
         given = None if how.name is None else f"{how.name}-{which}"
-        return side.repartitioned(given, site, generated=side.node, null_keys=null_keys)
+        return side.repartitioned(given, site, generated=side.node)
 
-    places = place(left, "left"), place(right, "right")
-    if null_keys:
-        for joined in places:
-            joined.builder.pass_null_keys(joined.node)
-    return places
+    return place(left, "left"), place(right, "right")
 
 
 def _names(place: Handle, how: StreamJoining) -> _Names:

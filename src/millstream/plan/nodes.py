@@ -92,13 +92,11 @@ class RepartitionTopic:
 
     `partitions` None means: as many as the topics that are written into it have (rule O7).
 
-    Records without a key are dropped before it unless it takes `null_keys` (rule O6). One that an operator needs, not
-    the user, is `mergeable` with others of the same stream (rule O5).
+    One that an operator needs, not the user, is `mergeable` with others of the same stream (rule O5).
     """
 
     name: str
     partitions: int | None = None
-    null_keys: bool = False
     partitioner: Partitioner | None = None
     mergeable: bool = False
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from millstream.errors import ConfigError
 from millstream.plan.rewrites.draft import Draft
+from millstream.plan.rewrites.null_keys import let_null_keys_pass
 from millstream.plan.rewrites.repartitions import merge_repartition_topics
 from millstream.plan.rewrites.self_joins import join_with_itself_in_one_store
 from millstream.plan.rewrites.source_topics import reuse_source_topics
@@ -22,12 +23,12 @@ ALL = frozenset(name for name, _ in REWRITES)
 
 
 def rewritten(draft: Draft, chosen: Iterable[str]) -> Draft:
-    """The draft after the rewrites that were chosen."""
+    """The draft after the rewrites that were chosen, and after what is done in any case."""
     names = frozenset(chosen)
     for name, rewrite in REWRITES:
         if name in names:
             draft = rewrite(draft)
-    return draft
+    return let_null_keys_pass(draft)
 
 
 def rewrites_named(given: object) -> frozenset[str]:

@@ -23,9 +23,7 @@ def _merged(draft: Draft, changer: str, merged: Sequence[Through]) -> Draft:
     Everything between the changer and these topics now stands behind the new one.
     """
     lineage = Lineage(draft)
-    topic = RepartitionTopic(
-        merged[0].topic, null_keys=any(_present(draft, each).null_keys for each in merged), mergeable=True
-    )
+    topic = RepartitionTopic(merged[0].topic, mergeable=True)
     new = _nodes_of(draft, changer, topic, _present(draft, merged[0]))
     source = new[-1].name
     gone = {name for each in merged for name in each.names}
@@ -49,7 +47,7 @@ def _nodes_of(draft: Draft, changer: str, topic: RepartitionTopic, model: KeyPre
     key, value = draft.serdes[changer]
     present, sink, source = (f"{topic.name}-{kind}" for kind in ("filter", "sink", "source"))
     return (
-        KeyPresent(name=present, parents=(changer,), site=model.site, null_keys=topic.null_keys),
+        KeyPresent(name=present, parents=(changer,), site=model.site),
         Sink(name=sink, parents=(present,), site=model.site, topic=topic.name, key=key, value=value, internal=True),
         Source(name=source, parents=(), site=model.site, topics=(topic.name,), key=key, value=value, internal=True),
     )
