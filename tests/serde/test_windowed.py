@@ -60,8 +60,32 @@ def test_another_program_reads_the_topic(windows: Any, keys: Any) -> None:
             second.pipe_bytes("counts", value, key=key, timestamp=timestamp)
         assert second.read_bytes("copy") == written
         assert second.read("shown")[0].key == "k"
-        with pytest.raises(DeserializationError, match="counts-0 offset"):
+        with pytest.raises(DeserializationError, match=r"counts-0 offset \d: .*a windowed key ends with \d+ bytes"):
             second.pipe_bytes("counts", (1).to_bytes(8, "big"), key=b"short")
+
+
+@pytest.mark.parametrize(
+    ("windows", "keys"),
+    [
+        (ms.tumbling("10s"), ms.time_windowed(str, "10s", changelog=True)),
+        (ms.session("10s"), ms.session_windowed(str)),
+    ],
+)
+def test_another_program_reads_the_changelog(windows: Any, keys: Any) -> None:  # F2, F3
+    with TestDriver(counting(windows)) as first:
+        for timestamp in (1_000, 4_000, 27_000):
+            first.pipe("words", "x", key="k", timestamp=timestamp)
+        kept = [(row.key, row.value) for row in first.read("counts")]
+        changes = [pair for batch in first.changelog for pair in zip(batch.keys, batch.values, strict=True)]
+    app = ms.App("reader", emit="every")
+    app.table("counts-changelog", key=keys, value=int, store="rows")
+    with TestDriver(app) as second:
+        for key, value in changes:
+            second.pipe_bytes("counts-changelog", value, key=key)
+        assert dict(second.store("rows").all()) == {
+            key: value for key, value in dict(kept).items() if value is not None
+        }
+    assert [keys.encode(keys.decode(key)) for key, _ in changes] == [key for key, _ in changes]
 
 
 def test_a_table_of_windows() -> None:

@@ -8,20 +8,22 @@ from millstream.duration import Duration, parse_duration_ms
 from millstream.errors import ConfigError, TopologyError
 from millstream.serde.contract import Serde
 from millstream.serde.infer import serde_for
-from millstream.serde.windowed import SessionWindowedSerde, TimeWindowedSerde, Windowed
+from millstream.serde.windowed import SessionWindowedSerde, TimeWindowedSerde, WindowChangelogSerde, Windowed
 from millstream.site import call_site
 
 K = TypeVar("K")
 
 
 @overload
-def time_windowed(key: type[K], size: Duration) -> Serde[Windowed[K]]: ...
+def time_windowed(key: type[K], size: Duration, *, changelog: bool = False) -> Serde[Windowed[K]]: ...
 @overload
-def time_windowed(key: Serde[K], size: Duration) -> Serde[Windowed[K]]: ...
-def time_windowed(key: Any, size: Duration) -> Serde[Windowed[Any]]:
+def time_windowed(key: Serde[K], size: Duration, *, changelog: bool = False) -> Serde[Windowed[K]]: ...
+def time_windowed(key: Any, size: Duration, *, changelog: bool = False) -> Serde[Windowed[Any]]:
     """Keys in tumbling, hopping or sliding windows of that size; Kafka Streams' `TimeWindowedSerde` (rule F6).
 
-    The topic holds the key's bytes and the window's start; the end follows from the size.
+    The topic holds the key's bytes and the window's start; the end follows from the size. With `changelog` it is the
+    changelog of a store of windows, to be read: its keys have a number behind them (rule F2). Changelogs of sessions
+    have keys like any topic of sessions.
 
     >>> from millstream.serde.windowed import Window
     >>> time_windowed(str, "10s").decode(b"lyon" + (20_000).to_bytes(8, "big"))
@@ -33,7 +35,8 @@ def time_windowed(key: Any, size: Duration) -> Serde[Windowed[Any]]:
         raise TopologyError(f"{call_site('time_windowed')}: size: {error}") from error
     if size_ms <= 0:
         raise TopologyError(f"{call_site('time_windowed')}: a window's size must be above 0, got {size!r}")
-    return TimeWindowedSerde(_inner(key, "time_windowed"), size_ms)
+    inner = _inner(key, "time_windowed")
+    return WindowChangelogSerde(inner, size_ms) if changelog else TimeWindowedSerde(inner, size_ms)
 
 
 @overload
