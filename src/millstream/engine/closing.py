@@ -19,6 +19,17 @@ class EmitTimer:
         self._interval_ms = parts.settings.emit_interval_ms
         self._next_ms = 0
 
+    def throttled(self, look: Callable[[int], None]) -> Callable[[int], None]:
+        """The function, called when it is time; without an interval the function itself."""
+        if not self._interval_ms:
+            return look
+
+        def at_times(close_time: int) -> None:
+            if self.due():
+                look(close_time)
+
+        return at_times
+
     def due(self) -> bool:
         if self._interval_ms:
             now = self._context.wall_ms
@@ -44,7 +55,7 @@ class WindowCloser:
         self._forward = forward.forward
         self._result = result
         self._close_times = parts.close_times
-        self._timer = EmitTimer(parts)
+        self.close = EmitTimer(parts).throttled(self.emit)  # what has closed by a record
         self._next: int | None = None  # the first start that is not closed; at it nothing may be left by now
         self.last_close = -1
         self._rows.watch = self._opened
@@ -58,17 +69,12 @@ class WindowCloser:
         if self._next is None or start < self._next:
             self._next = start
 
-    def close(self, close_time: int) -> None:
-        """Emit what ends at close_time or before, by (start, key's bytes) (rule E8)."""
-        if self._timer.due():
-            self.emit(close_time)
-
     def next_end(self) -> int | None:
         """When the first of the windows ends that are still to be emitted."""
         return None if self._next is None else self._next + self._rows.size_ms
 
     def emit(self, close_time: int) -> None:
-        """As `close`, whatever the wall clock says."""
+        """Emit what ends at close_time or before, by (start, key's bytes) (rule E8)."""
         size, start = self._rows.size_ms, self._next
         if start is None or start + size > close_time:
             return

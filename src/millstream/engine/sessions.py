@@ -143,7 +143,7 @@ class SessionCloser:
         self._forward = downstream.forward
         self._result = merging_for(node.aggregation).result
         self._close_times = parts.close_times
-        self._timer = EmitTimer(parts)
+        self.close = EmitTimer(parts).throttled(self.emit)  # what has closed by a record
         self._waiting: list[tuple[int, int, Session]] = []  # a heap; an entry may be older than its session's end
         self._until = 0  # sessions that end before are in it, or closed; the others are found in their store
         self._pushed = 0
@@ -175,11 +175,6 @@ class SessionCloser:
         for session in self._rows.ending(first, self._until):
             self.changed(session)
 
-    def close(self, close_time: int) -> None:
-        """Emit the sessions that end before close_time."""
-        if self._timer.due():
-            self.emit(close_time)
-
     def next_end(self) -> int | None:
         """When the first of the sessions ends that are still to be emitted."""
         waiting = self._waiting
@@ -194,7 +189,7 @@ class SessionCloser:
             self._admit(end)
 
     def emit(self, close_time: int) -> None:
-        """As `close`, whatever the wall clock says."""
+        """Emit the sessions that end before close_time."""
         if close_time > self._until:
             self._admit(close_time)
         waiting = self._waiting
