@@ -18,6 +18,7 @@ from millstream.state import (
     ParkedRows,
     Records,
     SessionRows,
+    StoredJoinRows,
     StoredSessionRows,
     StoredWindowRows,
     SubscriptionRows,
@@ -43,6 +44,7 @@ Rows: TypeAlias = (
 # memory alone, and their changelogs keep them.
 ON_DISK: frozenset[StoreKind] = frozenset(
     {
+        "join-window",
         "keyvalue",
         "session",
         "subscriptions",
@@ -113,7 +115,9 @@ def open_store(spec: StoreSpec, topic: str, disk: Disk | None = None) -> Rows:
         case "join-buffer":
             return JoinBufferRows(spec.name, (key, value))
         case "join-window":
-            return JoinRows(spec.name, (key, value), spec.retention_ms)
+            if disk is None:
+                return JoinRows(spec.name, (key, value), spec.retention_ms)
+            return StoredJoinRows(spec.name, (key, value), spec.retention_ms, disk=disk)
         case "join-parked":
             return ParkedRows(spec.name, key, value)
         case "subscriptions":

@@ -6,6 +6,7 @@ from millstream.state.changes import Changes
 from millstream.state.disk import Disk, DiskBatch, Records, TaskBatch, TaskDisk
 from millstream.state.join_buffer import JoinBufferRows, Waiting
 from millstream.state.join_rows import JoinRows
+from millstream.state.join_rows_disk import StoredJoinRows
 from millstream.state.keyvalue import KeyValueRows
 from millstream.state.keyvalue_store import KeyValueStore
 from millstream.state.parked import ParkedRow, ParkedRows
@@ -40,6 +41,7 @@ __all__ = [
     "Session",
     "SessionRows",
     "SessionStore",
+    "StoredJoinRows",
     "StoredSessionRows",
     "StoredWindowRows",
     "SubscriptionRows",

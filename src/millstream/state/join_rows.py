@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from struct import Struct
 from typing import Any
@@ -13,7 +13,7 @@ from millstream.state.changes import Changes
 from millstream.state.timed_values import FULL, FewValues, ManyValues, TimedValues
 
 # rule F4: after the key's bytes the record's timestamp and its number
-_SUFFIX = Struct(">qi")
+SUFFIX = Struct(">qi")
 _NUMBERS = 0x7FFFFFFF
 _PIECES = 16  # rows are forgotten by pieces of the retention
 
@@ -30,7 +30,7 @@ class JoinRows:
         self.key, self.value = serdes
         self.newest = -1
         self._retention_ms = retention_ms
-        self._piece_ms = max(retention_ms // _PIECES, 1)
+        self.piece_ms = max(retention_ms // _PIECES, 1)
         self._rows: dict[Any, TimedValues] = {}
         self._keys_of: dict[int, set[Any]] = {}  # by the piece of time in which they have rows
         self._pieces: list[int] = []  # a heap of these
@@ -73,7 +73,7 @@ class JoinRows:
         elif type(rows) is FewValues and len(rows.timestamps) == FULL:
             rows = self._rows[key] = ManyValues(rows)
         rows.add(timestamp, value)
-        piece = timestamp // self._piece_ms
+        piece = timestamp // self.piece_ms
         keys = self._keys_of.get(piece)
         if keys is None:
             keys = self._keys_of[piece] = set()
@@ -82,20 +82,27 @@ class JoinRows:
 
     def _forget(self, until: int) -> None:
         """Free the records up to a timestamp, in whole pieces."""
-        while self._pieces and (self._pieces[0] + 1) * self._piece_ms - 1 <= until:
+        while self._pieces and (self._pieces[0] + 1) * self.piece_ms - 1 <= until:
             piece = heappop(self._pieces)
-            last = (piece + 1) * self._piece_ms - 1
-            for key in self._keys_of.pop(piece):
-                rows = self._rows[key]
-                rows.forget(last)
+            last = (piece + 1) * self.piece_ms - 1
+            self._drop(self._keys_of.pop(piece, ()), last)
+
+    def _drop(self, keys: Iterable[Any], last: int) -> int:
+        """Without the records of these keys up to a time; how many these were."""
+        gone = 0
+        for key in keys:
+            rows = self._rows.get(key)
+            if rows is not None:
+                gone += rows.forget(last)
                 if not rows:
                     del self._rows[key]
+        return gone
 
     # --- changelog (rule F4)
 
     def take_changes(self) -> Changes:
         """The records put since the last call."""
-        encode_key, encode_value, suffix = self.key.encode, self.value.encode, _SUFFIX.pack
+        encode_key, encode_value, suffix = self.key.encode, self.value.encode, SUFFIX.pack
         fresh = self._fresh
         changes = Changes(
             [timestamp for _, timestamp, _, _ in fresh],
@@ -110,10 +117,10 @@ class JoinRows:
         for data, value in zip(batch.keys, batch.values, strict=True):
             if data is None or value is None:
                 continue
-            timestamp, number = _SUFFIX.unpack(data[-_SUFFIX.size :])
+            timestamp, number = SUFFIX.unpack(data[-SUFFIX.size :])
             self._number = number
             if timestamp > self.newest:
                 self.newest = timestamp
                 self._forget(timestamp - self._retention_ms)
             if timestamp > self.newest - self._retention_ms:
-                self._insert(self.key.decode(data[: -_SUFFIX.size]), self.value.decode(value), timestamp)
+                self._insert(self.key.decode(data[: -SUFFIX.size]), self.value.decode(value), timestamp)

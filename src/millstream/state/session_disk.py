@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from struct import Struct
 from typing import Any
 
@@ -10,9 +10,8 @@ from millstream.model import Batch
 from millstream.serde import Serde, Window, window_of
 from millstream.state.cache import ROW_BYTES
 from millstream.state.disk import Disk, DiskBatch, Records
-from millstream.state.ordered import OrderedTimes
+from millstream.state.disk_pieces import TIME, DiskPieces, stored_times
 from millstream.state.session import SUFFIX, Session, SessionRows
-from millstream.state.window_disk import TIME, stored_times
 
 _OBJECT_BYTES = 300  # of a session, beside what any row takes
 _NOTE = Struct(">q")  # the largest end
@@ -29,8 +28,7 @@ class StoredSessionRows(SessionRows):
     def __init__(self, name: str, serdes: tuple[Serde[Any], Serde[Any]], retention_ms: int, *, disk: Disk) -> None:
         super().__init__(name, serdes, retention_ms)
         self.disk = disk
-        self._disk_piece_ms = max(retention_ms // 2, 1)
-        self._on_disk = OrderedTimes()  # the pieces that have rows there
+        self._on_disk = DiskPieces(max(retention_ms // 2, 1))
         self._from = 0  # sessions that end then or later are all in memory
         self._mark = 0  # where `evict` lets that moment go next
         self._held = 0
@@ -77,7 +75,7 @@ class StoredSessionRows(SessionRows):
     def ending(self, first: int, until: int) -> Iterator[Session]:
         found = list(super().ending(first, until))
         last = min(until, self._from) - 1
-        for piece in self._pieces_from(first, last):
+        for piece in self._on_disk.between(first, last):
             for data, value in self.disk.scan(TIME.pack(piece), TIME.pack(piece + 1)):
                 if not first <= SUFFIX.unpack_from(data, len(data) - SUFFIX.size)[0] <= last:
                     continue
@@ -89,7 +87,7 @@ class StoredSessionRows(SessionRows):
 
     def first_end(self, first: int) -> int | None:
         ends = [] if (end := super().first_end(first)) is None else [end]
-        for piece in self._pieces_from(first, self._from - 1):
+        for piece in self._on_disk.between(first, self._from - 1):
             rows = self.disk.scan(TIME.pack(piece), TIME.pack(piece + 1))
             stored = [end for data, _ in rows if (end := SUFFIX.unpack(data[-SUFFIX.size :])[0]) >= first]
             if stored:  # it may have grown since, and then is found where it is now
@@ -100,10 +98,10 @@ class StoredSessionRows(SessionRows):
     def _read(self, key: Any, first: int, last: int) -> list[Session]:
         """The key's sessions that are on disk alone, end from `first` on and start at `last` or before."""
         data, found = self.key.encode(key), []
-        for piece in self._pieces_from(first, self._from - 1):
+        for piece in self._on_disk.between(first, self._from - 1):
             prefix = TIME.pack(piece) + data
-            begin = max(first, piece * self._disk_piece_ms)
-            end = min(self._from, (piece + 1) * self._disk_piece_ms)
+            begin = max(first, piece * self._on_disk.piece_ms)
+            end = min(self._from, (piece + 1) * self._on_disk.piece_ms)
             for row, value in self.disk.scan(prefix + TIME.pack(begin), prefix + TIME.pack(end)):
                 if len(row) != len(prefix) + SUFFIX.size:  # of a longer key that begins like this one
                     continue
@@ -112,13 +110,6 @@ class StoredSessionRows(SessionRows):
                 if start <= last and self._is_current(key, bounds):
                     found.append(self._session(key, bounds, value))
         return found
-
-    def _pieces_from(self, first: int, last: int) -> Iterator[int]:
-        """The pieces on disk that lie between, the first first."""
-        piece = self._on_disk.after(first // self._disk_piece_ms - 1) if first <= last else None
-        while piece is not None and piece <= last // self._disk_piece_ms:
-            yield piece
-            piece = self._on_disk.after(piece)
 
     def _is_there(self, key: Any, bounds: Window) -> bool:
         """Whether what the disk has was not deleted, or merged into another, since."""
@@ -171,7 +162,7 @@ class StoredSessionRows(SessionRows):
             if data is None:
                 continue
             end = SUFFIX.unpack_from(data, len(data) - SUFFIX.size)[0]
-            piece = end // self._disk_piece_ms
+            piece = end // self._on_disk.piece_ms
             if value is None:
                 delete(pack(piece) + data)
                 continue
@@ -181,15 +172,15 @@ class StoredSessionRows(SessionRows):
             if end > self.largest_end:
                 self.largest_end = end
             pieces.add(piece)
-        self._know(pieces)
+        self._on_disk.know(pieces)
         into.note(_NOTE.pack(self.largest_end))
 
     def _free(self, into: DiskBatch) -> None:
         """Delete the pieces that end at the limit or before, but for the sessions that are still needed."""
         limit, pack = self._free_until(), TIME.pack
-        piece = self._on_disk.first()
-        while piece is not None and (piece + 1) * self._disk_piece_ms - 1 <= limit:
-            if self._checked.get(piece, -1) <= limit - self._disk_piece_ms:
+        piece = self._on_disk.oldest_until(limit)
+        while piece is not None:
+            if self._checked.get(piece, -1) <= limit - self._on_disk.piece_ms:
                 kept = list(self._still_needed(piece, limit))
                 into.delete_range(pack(piece), pack(piece + 1))
                 for data, value in kept:
@@ -198,7 +189,7 @@ class StoredSessionRows(SessionRows):
                 if not kept:
                     self._on_disk.remove(piece)
                     del self._checked[piece]
-            piece = self._on_disk.after(piece)
+            piece = self._on_disk.oldest_until(limit, piece)
 
     def _still_needed(self, piece: int, limit: int) -> Iterator[tuple[bytes, bytes]]:
         if self.needed is None:
@@ -216,14 +207,9 @@ class StoredSessionRows(SessionRows):
 
     def opened(self) -> None:
         """Which pieces of time are on disk has to be known; nothing of them is in memory."""
-        self._know(stored_times(self.disk, b""))
-        if self._on_disk.first() is not None:
+        self._on_disk.know(stored_times(self.disk))
+        if self._on_disk:
             self._from = self._mark = self.largest_end + 1
-
-    def _know(self, pieces: Iterable[int]) -> None:
-        for piece in pieces:
-            if self._on_disk.after(piece - 1) != piece:
-                self._on_disk.add(piece)
 
     @property
     def cached_bytes(self) -> int:

@@ -38,10 +38,11 @@ class FewValues:
         high = bisect_right(timestamps, last, low)
         return list(zip(timestamps[low:high], self.values[low:high], strict=True))
 
-    def forget(self, until: int) -> None:
-        """Without those up to a time."""
+    def forget(self, until: int) -> int:
+        """Without those up to a time; how many these were."""
         gone = bisect_right(self.timestamps, until)
         del self.timestamps[:gone], self.values[:gone]
+        return gone
 
     def split(self) -> FewValues:
         """Gives its later half away."""
@@ -91,11 +92,11 @@ class ManyValues:
             at += 1
         return found
 
-    def forget(self, until: int) -> None:
-        gone = bisect_right(self._lasts, until)
-        del self._blocks[:gone], self._lasts[:gone]
-        if self._blocks:
-            self._blocks[0].forget(until)
+    def forget(self, until: int) -> int:
+        whole = bisect_right(self._lasts, until)
+        gone = sum(map(len, self._blocks[:whole]))
+        del self._blocks[:whole], self._lasts[:whole]
+        return gone + (self._blocks[0].forget(until) if self._blocks else 0)
 
 
 TimedValues: TypeAlias = FewValues | ManyValues

@@ -10,10 +10,11 @@ from millstream.serde import Serde, Windowed
 from millstream.state.cache import ROW_BYTES, RowCache
 from millstream.state.changes import Changes
 from millstream.state.disk import Disk, DiskBatch, Records, merged
+from millstream.state.disk_pieces import TIME, stored_times
 from millstream.state.keyvalue import Row
 from millstream.state.ordered import OrderedTimes
 from millstream.state.window import LAST_MS, SUFFIX, Segment, WindowRows
-from millstream.state.window_disk import NOTE, TIME, stored_times
+from millstream.state.window_disk import NOTE
 
 Group: TypeAlias = dict[int, Row]  # one key's windows that start in one piece of time, by start
 Place: TypeAlias = tuple[int, Any]  # the piece, the key

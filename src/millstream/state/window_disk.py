@@ -11,10 +11,10 @@ from millstream.model import Batch
 from millstream.serde import Serde, Window, Windowed
 from millstream.state.cache import ROW_BYTES
 from millstream.state.disk import Disk, DiskBatch, Records, after_prefix, merged
+from millstream.state.disk_pieces import TIME, stored_times
 from millstream.state.keyvalue import Row
 from millstream.state.window import SUFFIX, Segment, WindowRows, in_order
 
-TIME = Struct(">q")
 NOTE = Struct(">qq")  # the largest timestamp, the newest start
 
 
@@ -204,7 +204,7 @@ class StoredWindowRows(WindowRows):
 
     def opened(self) -> None:
         """Which moments have windows on disk has to be known."""
-        for start in stored_times(self.disk, b""):
+        for start in stored_times(self.disk):
             if start not in self._stored:
                 self._stored[start] = self._made(start, complete=False)
                 self._order.add(start)
@@ -235,15 +235,3 @@ class StoredWindowRows(WindowRows):
             if segment.counted or start in self._looked_at:
                 segment.evict()
                 self._looked_at[start] = segment
-
-
-def stored_times(disk: Disk, prefix: bytes) -> Iterator[int]:
-    """The different times, as eight bytes behind a prefix, that rows on disk begin with: a look for each of them."""
-    at, end = prefix, after_prefix(prefix) if prefix else None
-    while True:
-        found = next(disk.scan(at, end), None)
-        if found is None:
-            return
-        time = TIME.unpack_from(found[0], len(prefix))[0]
-        yield time
-        at = prefix + TIME.pack(time + 1)
