@@ -60,9 +60,7 @@ class SessionStore(Generic[K, V]):
         if not 0 <= start <= end:
             raise ValueError(f"store {self.name!r}: a session starts at 0 or later and ends no earlier, got {session}")
         known = self._find(session.key, start, end)
-        merged = [] if known is None else [known]
-        if merged or value is not None:
-            self._rows.put(session.key, session.window, value, self._access.now(), merged)
+        self._rows.put(session.key, session.window, value, self._access.now(), [] if known is None else [known])
 
     def remove(self, session: Windowed[K]) -> None:
         """Remove a session, if there is one with just these bounds."""
