@@ -277,8 +277,11 @@ MANY = {
             "without a time zone",
         ),
         ({"type": "long", "logicalType": "time-micros"}, dt.time(1, tzinfo=dt.UTC), "without a time zone"),
+        (ms.avro_decimal(4, 1).extra["avro"], Decimal("1E+999999999"), "more than 3 digits"),  # type: ignore[index]
+        (ms.avro_decimal(4, 1).extra["avro"], Decimal("NaN"), "is no finite Decimal"),  # type: ignore[index]
+        (ms.avro_decimal(4, 1).extra["avro"], 5, "5 is no finite Decimal"),  # type: ignore[index]
         (ms.avro_decimal(4, 1).extra["avro"], Decimal("1.25"), "[Ss]cale"),  # type: ignore[index]
-        (ms.avro_decimal(4, 1).extra["avro"], Decimal("1234.5"), "precision"),  # type: ignore[index]
+        (ms.avro_decimal(4, 1).extra["avro"], Decimal("1234.5"), "more than 3 digits before the point"),  # type: ignore[index]
     ],
 )
 def test_what_does_not_fit_is_refused(schema: Any, value: Any, said: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 # raises ValueError for a value that does not fit
@@ -26,6 +27,8 @@ def check_of(schema: Any, named: dict[str, Check | None]) -> Check | None:
     if isinstance(schema, str):
         return named[schema] if schema in named else _SCALARS.get(schema)
     kind, logical = schema["type"], schema.get("logicalType")
+    if logical == "decimal":
+        return _decimal(schema["precision"], schema.get("scale", 0))
     if logical in _LOGICAL:
         return _LOGICAL[logical]
     match kind:
@@ -94,6 +97,20 @@ def _whole(name: str, limit: int) -> Check:
     def check(value: Any) -> None:
         if not isinstance(value, int) or value is True or value is False or not -limit <= value < limit:
             raise ValueError(f"{value!r} does not fit {name}")
+
+    return check
+
+
+def _decimal(precision: int, scale: int) -> Check:
+    """Before the encoder writes it out, which for 1E+999999999 would fill the memory."""
+    before = precision - scale
+
+    def check(value: Any) -> None:
+        if not isinstance(value, Decimal) or not value.is_finite():
+            raise ValueError(f"{value!r} is no finite Decimal")
+        exponent = value.as_tuple().exponent
+        if (value and value.adjusted() >= before) or int(exponent) > precision:
+            raise ValueError(f"{value!r} has more than {before} digits before the point (precision {precision})")
 
     return check
 

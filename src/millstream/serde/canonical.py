@@ -23,6 +23,7 @@ _AMBIGUOUS = (
     inspect.DictType,
     inspect.CustomType,
 )
+_FEW_DIGITS = 100
 _PLAIN = frozenset((str, int, bool, type(None)))  # written in one way only
 
 
@@ -70,9 +71,14 @@ def _float(number: float) -> float:
 def _decimal(number: Decimal) -> str:
     if not number.is_finite():
         raise ValueError(f"{number} is no key: give a finite number")
+    if not number:
+        return "0"
+    if abs(number.adjusted()) > _FEW_DIGITS:  # written out, 1E+999999999 would fill the memory
+        sign, digits, _ = number.as_tuple()
+        text = "".join(map(str, digits)).rstrip("0")
+        return f"{'-' * sign}{text[0]}.{text[1:] or '0'}E{number.adjusted():+d}"
     text = format(number, "f")
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text == "-0" else text
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _moment(moment: datetime.datetime) -> datetime.datetime:
