@@ -528,6 +528,10 @@ WRONG: dict[str, tuple[Wrong, str]] = {
         lambda app, s: s.to("x", value=socket.socket),
         r"to at .*: <class 'socket\.socket'> is no type of values that can be read and written",
     ),
+    "a store that nobody uses": (
+        lambda app, s: (app.add_store(NUMBERS), app.topology()),
+        r"add_store at .*: nobody uses the store 'numbers'; connect it to a processor, or leave it out",
+    ),
     "cogrouped streams with new keys": (
         lambda app, s: (
             s.group_by("cdn").cogroup(nothing).cogroup(s.group_by("cdn"), nothing).aggregate(lambda: 0, value=int)

@@ -31,6 +31,7 @@ class Builder:
         self._generated: set[str] = set()
         self._nodes: dict[str, Node] = {}
         self._stores: dict[str, StoreSpec] = {}
+        self._store_sites: dict[str, CallSite] = {}
         self._global_tables: dict[str, GlobalTable] = {}
         self._repartition_topics: dict[str, RepartitionTopic] = {}
 
@@ -106,6 +107,7 @@ class Builder:
         if known is not None and not (shared and known == store):
             raise TopologyError(f"{site}: there is already another store named {store.name!r}; give another store=")
         self._stores[store.name] = store
+        self._store_sites.setdefault(store.name, site)
 
     def store(self, name: str) -> StoreSpec:
         return self._stores[name]
@@ -194,8 +196,18 @@ class Builder:
         if not self._nodes:
             raise TopologyError("the program has no stream or table; begin with app.stream(topic) or app.table(topic)")
         nodes, stores = tuple(self._nodes.values()), tuple(self._stores.values())
+        self._refuse_unused(stores)
         tables = tuple(self._global_tables.values())
         draft = rewritten(Draft(nodes, stores, tables, self._repartition_topics, self.serdes), rewrites)
         if require_names:
             refuse_unnamed(draft, self._generated)
         return build_topology(draft.nodes, draft.stores, draft.global_tables, draft.repartition_topics)
+
+    def _refuse_unused(self, stores: Iterable[StoreSpec]) -> None:
+        used = {name for node in self._nodes.values() for name in node.store_names}
+        for store in stores:
+            if store.name not in used:
+                raise TopologyError(
+                    f"{self._store_sites[store.name]}: nobody uses the store {store.name!r}; connect it to a "
+                    "processor, or leave it out"
+                )

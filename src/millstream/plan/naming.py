@@ -40,7 +40,7 @@ _AGGREGATIONS = ("count", "reduce", "aggregate")
 def _stores(draft: Draft, generated: Collection[str]) -> Iterator[str]:
     for store in draft.stores:
         users = [node for node in draft.nodes if store.name in node.store_names]
-        if users and store.source_topic is None and _is_counted(store.name, generated):
+        if users and store.logged and store.source_topic is None and _is_counted(store.name, generated):
             owner = _owner(users, store)
             given = "name=" if isinstance(owner, Suppress | TableJoin | Subscribe) else "store="
             yield f"{owner.site}: the changelog of the store {store.name}; give {given}"
