@@ -14,7 +14,7 @@ from millstream.plan.internal import TaskSpec
 from tests.engine.programs import INNER_STREAM_JOINS, JOINS, KEEPING, SHAPES, STATEFUL, STATELESS, WINDOWS, recipes
 from tests.engine.replay import Files, FilesInMemory, Replay, RocksFiles, restore
 from tests.engine.tasks import Log, Plan, one_record_rounds
-from tests.engine.test_cuts import Recipe, contents, inputs_of_all_tasks, plan_of, told, topics_of
+from tests.engine.test_cuts import ALL, Recipe, contents, inputs_of_all_tasks, plan_of, told, topics_of
 
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
@@ -69,6 +69,21 @@ def rows_in(plan: Plan, spec: TaskSpec, files: Files, changelog: Log) -> dict[st
 @given(*RUNS)
 def test_on_disk_as_in_memory(recipe: Recipe, size: int, partitions: int, seed: int) -> None:
     check(recipe, size, partitions, seed, None)
+
+
+@settings(max_examples=60, **QUIET)
+@given(ALL, *RUNS[1:])
+def test_cuts_on_disk_change_no_byte(recipe: Recipe, size: int, partitions: int, seed: int) -> None:
+    """Without restarts, so that rows without a partner are there too."""
+    random = Random(seed)
+    topics = topics_of(random, size)
+    plan = plan_of(recipe, topics, partitions)
+    for spec, inputs in inputs_of_all_tasks(plan, topics):
+        whole = one_record_rounds(plan, spec, inputs)
+        cut = Replay(plan, spec, inputs, random, FilesInMemory(plan.on_disk(spec))).run()
+        assert told(cut) == told(whole)
+        assert cut.counted == whole.counted
+        assert contents(plan, spec, cut.changelog) == contents(plan, spec, whole.changelog)
 
 
 @settings(max_examples=10, **QUIET)

@@ -24,5 +24,6 @@ def test_as_a_sorted_list(changes: list[tuple[bool, int]], full: int) -> None:
             assert times.first() == min(known, default=None)
             assert times.last() == max(known, default=None)
             assert times.after(time) == min((other for other in known if other > time), default=None)
+            assert times.before(time) == max((other for other in known if other < time), default=None)
     finally:
         ordered.FULL = was

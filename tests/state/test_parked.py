@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from millstream.model import Batch, TopicPartition
 from millstream.serde import STRING, SideValuesSerde
-from millstream.state import ParkedRow, ParkedRows
+from millstream.state import Changes, ParkedRow, ParkedRows
 from millstream.state.parked import LEFT, RIGHT
+from tests.state.disks import MemoryDisk
 
 
-def parked() -> ParkedRows:
-    return ParkedRows("parked", STRING, SideValuesSerde(STRING, STRING))
+def parked(disk: MemoryDisk | None = None) -> ParkedRows:
+    return ParkedRows("parked", STRING, SideValuesSerde(STRING, STRING), disk)
 
 
 @dataclass
@@ -44,17 +46,31 @@ class Walked:
         return due
 
 
+def settle(rows: ParkedRows, disk: MemoryDisk, taken: list[Changes]) -> None:
+    for changes in taken:
+        rows.write(changes, disk)
+    taken.clear()
+    rows.written()
+
+
+def newest_of(walked: Walked) -> int:
+    return max((row.timestamp for row in walked.rows), default=-1)
+
+
 ROWS = st.tuples(st.integers(0, 30), st.sampled_from((LEFT, RIGHT)), st.sampled_from("abc"))
 
 
+@pytest.mark.parametrize("on_disk", [False, True])
 @given(
-    st.lists(st.tuples(st.sampled_from(("park", "park", "unpark", "look")), ROWS), max_size=60),
+    st.lists(st.tuples(st.sampled_from(("park", "park", "unpark", "look", "take", "settle")), ROWS), max_size=60),
     st.tuples(*[st.integers(0, 12)] * 2),
 )
 def test_due_rows_and_the_end_of_the_walk_are_kafka_streams_own(  # J8, J9, Z2
-    steps: list[tuple[str, tuple[int, int, str]]], waits: tuple[int, int]
+    on_disk: bool, steps: list[tuple[str, tuple[int, int, str]]], waits: tuple[int, int]
 ) -> None:
-    rows, walked = parked(), Walked()
+    disk = MemoryDisk()
+    rows, walked = parked(disk if on_disk else None), Walked()
+    taken: list[Changes] = []
     for number, (step, (timestamp, side, key)) in enumerate(steps):
         rows.stream_time = max(rows.stream_time, timestamp + number // 4)
         if step == "park":
@@ -64,6 +80,12 @@ def test_due_rows_and_the_end_of_the_walk_are_kafka_streams_own(  # J8, J9, Z2
         elif step == "unpark":
             rows.unpark(side, key, timestamp, timestamp)
             walked.rows = [row for row in walked.rows if row[:3] != (timestamp, side, key)]
+        elif step in ("take", "settle"):
+            taken.append(rows.take_changes())
+            if step == "settle" and on_disk:
+                settle(rows, disk, taken)
+                assert rows.dirty_bytes == 0
+                assert (rows.newest(), len(rows)) == (newest_of(walked), len(walked.rows))
         else:
             assert list(rows.due(waits, 0)) == walked.due(waits, rows.stream_time)
         assert rows.min_time == walked.min_time
@@ -87,6 +109,25 @@ def test_restored() -> None:  # F5
     again.stream_time = 100
     assert (again.newest(), again.min_time) == (5, 5)
     assert list(again.due((0, 0), 100)) == [ParkedRow(5, LEFT, "a", "x"), ParkedRow(5, LEFT, "a", "y")]
+
+
+def test_opened_again() -> None:
+    """The side stands before the time on disk; when rows are due is known again."""
+    disk = MemoryDisk()
+    rows = parked(disk)
+    for row in (ParkedRow(5, LEFT, "a", "x"), ParkedRow(7, RIGHT, "b", "z"), ParkedRow(5, LEFT, "a", "y")):
+        rows.park(row)
+    settle(rows, disk, [rows.take_changes()])
+    assert list(disk.rows) == [b"\1" + (5).to_bytes(8, "big") + b"a", b"\0" + (7).to_bytes(8, "big") + b"b"]
+    again = parked(disk)
+    again.opened()
+    again.park(ParkedRow(6, RIGHT, "c", "new"))
+    assert (again.newest(), again.min_time, len(again)) == (7, 5, 4)
+    again.stream_time = 100
+    due = [row.value for row in again.due((0, 0), 100)]
+    assert due == ["x", "y", "new", "z"]
+    settle(again, disk, [again.take_changes()])
+    assert disk.rows == {}
 
 
 def test_a_row_that_fails_on_its_way_keeps_those_after_it() -> None:

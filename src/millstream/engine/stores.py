@@ -40,10 +40,11 @@ Rows: TypeAlias = (
 )
 
 
-# Kinds that can be on disk. The others hold what waits for its time, and are small; Kafka Streams too has them in
-# memory alone, and their changelogs keep them.
+# Kinds that can be on disk. Buffers are in memory alone, as Kafka Streams has that of suppress; their changelogs keep
+# what waits in them.
 ON_DISK: frozenset[StoreKind] = frozenset(
     {
+        "join-parked",
         "join-window",
         "keyvalue",
         "session",
@@ -119,7 +120,7 @@ def open_store(spec: StoreSpec, topic: str, disk: Disk | None = None) -> Rows:
                 return JoinRows(spec.name, (key, value), spec.retention_ms)
             return StoredJoinRows(spec.name, (key, value), spec.retention_ms, disk=disk)
         case "join-parked":
-            return ParkedRows(spec.name, key, value)
+            return ParkedRows(spec.name, key, value, disk)
         case "subscriptions":
             return SubscriptionRows(spec.name, disk)
         case "keyvalue":
