@@ -139,6 +139,16 @@ def test_refused_behind_another_operator_and_for_values_of_two_types() -> None:
         both.windowed_by(ms.tumbling(10)).aggregate(lambda: 0, value=int).late()
 
 
+def test_types_that_are_given_must_be_those_of_the_records() -> None:
+    app = every()
+    counts = app.stream("in", value=str).group_by_key().windowed_by(ms.tumbling(10)).count()
+    counts.late(key=str, value=str).to("late")
+    with pytest.raises(
+        TopologyError, match=r"late at .*test_late\.py:\d+: value= is .*int.*, but the values of .* are str"
+    ):
+        counts.late(value=int)
+
+
 class Numbered(ms.Record):
     n: int
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from millstream.dsl.handle import Handle, same_serde
+from millstream.dsl.handle import Handle, given_serde, same_serde
 from millstream.errors import TopologyError
 from millstream.plan.cogroup import CogroupMerge
 from millstream.plan.late import LateRecords
@@ -13,7 +14,7 @@ from millstream.plan.site import call_site
 from millstream.plan.windows import UnlimitedWindows
 
 
-def late_records(table: Handle) -> Handle:
+def late_records(table: Handle, key_given: Any, value_given: Any) -> Handle:
     """The node takes its name from the aggregation's, so that no other generated name changes."""
     site = call_site("late")
     builder = table.builder
@@ -34,6 +35,11 @@ def late_records(table: Handle) -> Handle:
             raise TopologyError(
                 f"{site}: the grouped streams have values of {value.name} and {other.name}; map_values them to one "
                 "type before they are grouped"
+            )
+    for what, given, taken in (("key", key_given, key), ("value", value_given, value)):
+        if given is not None and given_serde(given, key=what == "key").type != taken.type:
+            raise TopologyError(
+                f"{site}: {what}= is {given!r}, but the {what}s of the grouped records are {taken.name}"
             )
     name = f"{node.name}-late"
     if not builder.has_node(name):

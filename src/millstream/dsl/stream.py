@@ -1229,19 +1229,26 @@ class Table(Generic[K, V]):
 
     # --- streams
 
-    def late(self) -> Stream[Any, Any]:
+    @overload
+    def late(self, *, key: type[K2] | Serde[K2], value: type[V2] | Serde[V2]) -> Stream[K2, V2]: ...
+    @overload
+    def late(self, *, value: type[V2] | Serde[V2]) -> Stream[Any, V2]: ...
+    @overload
+    def late(self) -> Stream[Any, Any]: ...
+    def late(self, *, key: Any = None, value: Any = None) -> Stream[Any, Any]:
         """The records that an aggregation in windows dropped as late, as they came: key, value, timestamp, headers.
 
         They are those that were late for all their windows: one that a hopping or sliding window still took is not
         among them, while the counter of late records counts every window that was missed. Call it on the table that
-        the aggregation gave.
+        the aggregation gave. `key` and `value` are the types of the grouped records, for those who check types: a table
+        knows those of its results alone.
 
         >>> import millstream as ms
         >>> clicks = ms.App("clicks").stream("clicks", value=str).group_by_key()
         >>> counts = clicks.windowed_by(ms.tumbling("1m", grace="10s")).count()
-        >>> counts.late().to("late-clicks")
+        >>> counts.late(value=str).to("late-clicks")
         """
-        return Stream(late_records(self.handle))
+        return Stream(late_records(self.handle, key, value))
 
     @overload
     def to_stream(self, *, emit: Emit = "every", name: str | None = None) -> Stream[K, V]: ...
