@@ -309,6 +309,13 @@ def test_nobody_answers() -> None:
         of_values(ms.AvroSerde(Order, registry=client)).encode(Order(1, "x"))
 
 
+def test_messages_show_no_password() -> None:
+    client = ms.SchemaRegistry("http://user:secret@127.0.0.1:1", config=IMPATIENT)
+    with pytest.raises(RegistryError, match=r"the schema registry at http://127.0.0.1:1, asked") as it:
+        of_values(ms.AvroSerde(Order, registry=client)).encode(Order(1, "x"))
+    assert "secret" not in str(it.value)
+
+
 def test_of_the_client_only_the_registrys_is_imported() -> None:
     """The import contract knows packages of other distributions as wholes."""
     package = Path(ms.__file__).parent

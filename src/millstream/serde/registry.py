@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -76,7 +77,7 @@ class SchemaRegistry:
                 f"{site}: subject_name_strategy must be one of {', '.join(SUBJECT_NAMES)} or a function of (topic, "
                 f"is_key, record name), got {subject_name_strategy!r}"
             )
-        self.url = url
+        self.shown = _without_password(url)
         self.auto_register_schemas = auto_register_schemas
         self.use_latest_version = use_latest_version
         self.clock: Callable[[], float] = time.monotonic
@@ -104,8 +105,6 @@ class SchemaRegistry:
 
     def register(self, subject: str, schema: RegisteredSchema | None) -> RegisteredSchema:
         """What to write with: the latest schema of the subject, or the one given, registered or looked up."""
-        from confluent_kafka.schema_registry import Schema, SchemaReference
-
         if self.use_latest_version:
             latest = self._ask(f"the latest schema of {subject!r}", self._client.get_latest_version, subject)
             return _registered(latest.schema_id, latest.schema)
@@ -114,7 +113,7 @@ class SchemaRegistry:
                 f"there is no schema to write {subject!r} with; give the serde a type or a schema=, or "
                 "the registry use_latest_version=True"
             )
-        wanted = Schema(schema.text, schema.kind, [SchemaReference(*each) for each in schema.references])
+        wanted = _of_the_client(schema)
         if self.auto_register_schemas:
             number = self._ask(
                 f"to register a schema as {subject!r}",
@@ -135,13 +134,8 @@ class SchemaRegistry:
 
     def version(self, subject: str, schema: RegisteredSchema) -> int:
         """The version of a registered schema under its subject."""
-        from confluent_kafka.schema_registry import Schema, SchemaReference
-
-        wanted = Schema(schema.text, schema.kind, [SchemaReference(*each) for each in schema.references])
-        version: int = self._ask(
-            f"for {subject!r}", self._client.lookup_schema, subject, wanted, **self._normalized
-        ).version
-        return version
+        lookup, wanted = self._client.lookup_schema, _of_the_client(schema)
+        return int(self._ask(f"for {subject!r}", lookup, subject, wanted, **self._normalized).version)
 
     def schema(self, number: int, *, form: str | None = None) -> RegisteredSchema:
         """The schema with that id. Raises DeserializationError where the registry does not know it."""
@@ -168,7 +162,7 @@ class SchemaRegistry:
 
     def _not_known(self, number: int) -> DeserializationError:
         return DeserializationError(
-            f"the schema registry at {self.url} knows no schema with the id {number}; was the record written with "
+            f"the schema registry at {self.shown} knows no schema with the id {number}; was the record written with "
             "another registry, or without one?"
         )
 
@@ -182,14 +176,29 @@ class SchemaRegistry:
                 return None
             retriable = error.http_status_code in (408, 429) or error.http_status_code >= 500
             raise RegistryError(
-                f"the schema registry at {self.url}, asked {what}, answered: {error}", retriable=retriable
+                f"the schema registry at {self.shown}, asked {what}, answered: {error}", retriable=retriable
             ) from error
         except Exception as error:  # whatever the client's HTTP library raises
             raise RegistryError(
-                f"the schema registry at {self.url}, asked {what}, does not answer: {type(error).__name__}: {error}; "
+                f"the schema registry at {self.shown}, asked {what}, does not answer: {type(error).__name__}: {error}; "
                 "is its address right, and does it run?",
                 retriable=True,
             ) from error
+
+
+def _of_the_client(schema: RegisteredSchema) -> Any:
+    from confluent_kafka.schema_registry import Schema, SchemaReference
+
+    return Schema(schema.text, schema.kind, [SchemaReference(*each) for each in schema.references])
+
+
+def _without_password(url: str) -> str:
+    """What messages may show.
+
+    >>> _without_password("https://user:secret@registry:8081,https://other:8081")
+    'https://registry:8081,https://other:8081'
+    """
+    return re.sub(r"(?<=://)[^/@,]*@", "", url)
 
 
 def _registered(number: int, schema: Any) -> RegisteredSchema:
