@@ -153,6 +153,29 @@ def test_suppressed_windows(emit: str) -> None:  # E13
     assert after(run, 10_000) == ["a[10,20]=1@15"]
 
 
+@pytest.mark.parametrize(
+    "windows", [ms.tumbling(10, grace=5), ms.hopping(10, advance=5), ms.sliding(10), ms.session(5)]
+)
+def test_suppressed_and_on_close_alike_in_memory_and_on_disk(windows: Any) -> None:  # E7, E13
+    told = []
+    for store in ("memory", "rocksdb"):
+        for on_close in (False, True):
+            app = ms.App("app", idle="wall-clock", idle_after=100)
+            grouped = app.stream("in", value=str).group_by_key().windowed_by(windows)
+            table = (grouped.emit_on_close() if on_close else grouped).reduce(lambda a, b: a + b)
+            table.late().to("late")
+            (table if on_close else table.suppress(ms.until_window_closes())).to_stream().to("out")
+            with TestDriver(app, store=cast("Any", store), cache="1KB") as driver:
+                for time, value in ((3, "p"), (7, "q"), (20, "r"), (22, "s")):
+                    driver.pipe("in", value, key="a", timestamp=time)
+                driver.advance_wall_clock(10_000)
+                driver.pipe("in", "late", key="a", timestamp=21)
+                driver.advance_wall_clock(10_000)
+                told.append((driver.output_topic("out").read_table(), driver.output_topic("late").read_values()))
+    assert told[0][0] and told[0][1] == ["late"]
+    assert told == [told[0]] * 4
+
+
 def test_suppressed_until_a_time_limit() -> None:  # E11, E12
     run = suppressed(ms.until_time_limit(7))
     run.pipe("in a x 3")
