@@ -4,13 +4,14 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench bench-keys test nightly lint style types layers format
+.PHONY: help demo bench bench-broker bench-keys test nightly lint style types layers format
 
 help:
 	@echo 'make demo [ARGS="..."]   a live match and its alerts, in this terminal'
 	@echo 'make test [ARGS="..."]   the whole test suite'
 	@echo 'make nightly [ARGS="..."]  the long runs that the suite leaves out'
 	@echo 'make bench [ARGS="..."]  Kafka Streams and Millstream on the same Apache Kafka (Java, Maven, Linux)'
+	@echo 'make bench-broker [ARGS="..."]  the embedded broker beside Apache Kafka: throughput, latencies, CPU'
 	@echo 'make bench-keys [ARGS="..."]  cost per record with few rows in the stores and with many; --short: a minute'
 	@echo 'make lint                style, types and the layers of the package'
 	@echo 'make format              put the code into the project'"'"'s style'
@@ -26,6 +27,9 @@ nightly: .venv/installed
 
 bench: .venv/installed
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-broker: .venv/installed
+	@$(BIN)/python -m benchmarks.brokers $(ARGS)
 
 bench-keys: .venv/installed
 	@$(BIN)/python -m benchmarks.keys $(ARGS)

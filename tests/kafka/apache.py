@@ -97,6 +97,12 @@ class ApacheKafka:
         return f"127.0.0.1:{self._port}"
 
     @property
+    def pid(self) -> int:
+        """The running node's process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """What the node has said so far: warnings and errors."""
         path = self._folder / "log"
