@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import millstream as ms
 from tests.driving import Driven, every
@@ -53,3 +55,44 @@ def test_tables_of_different_keys_are_refused() -> None:
     app = every()
     with pytest.raises(ms.TopologyError, match=r"join at .*test_table_joins.py:\d+: .*string.*int64.*same type"):
         app.table("L", value=str).join(app.table("R", key=int, value=str), lambda x, _y: x)
+
+
+Update = tuple[str, str, str, int]  # side, key, value (- deletes), timestamp
+
+
+def by_the_table(operator: str, updates: list[Update]) -> list[str]:
+    """J19-J22 for one update after another: each meets the other side's row as it is at that moment."""
+    rows: dict[str, dict[str, tuple[str, int]]] = {"L": {}, "R": {}}
+    told = []
+    for side, key, value, timestamp in updates:
+        mine, other = rows[side], rows["R" if side == "L" else "L"].get(key)
+        old = mine.pop(key, None)
+        new = None if value == "-" else (value, timestamp)
+        if new is not None:
+            mine[key] = new
+        nothing = {
+            "join": other is None,
+            "left_join": other is None if side == "R" else (new, old, other) == (None, None, None),
+            "outer_join": (new, old, other) == (None, None, None),
+        }
+        if nothing[operator]:
+            continue
+        left, right = (new, other) if side == "L" else (other, new)
+        keeps = {"join": new, "left_join": left, "outer_join": left or right}
+        pair = f"{left and left[0]}+{right and right[0]}" if keeps[operator] else "null"
+        told.append(f"{key}={pair}@{max(timestamp, other[1] if other else timestamp)}")
+    return told
+
+
+@pytest.mark.parametrize("operator", ["join", "left_join", "outer_join"])
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("LR"), st.sampled_from("ab"), st.sampled_from(["-", "x", "y"]), st.integers(0, 50)),
+        max_size=25,
+    )
+)
+def test_each_update_meets_what_came_before_it(operator: str, updates: list[Update]) -> None:  # J26
+    run = joined(operator)
+    run.pipe(*(f"{side} {key} {value} {timestamp}" for side, key, value, timestamp in updates))
+    assert run.out() == by_the_table(operator, updates)
