@@ -107,3 +107,12 @@ def test_a_failure_that_may_pass_is_borne_for_a_while():
 def test_a_failure_that_will_not_pass_is_raised_at_once():
     with pytest.raises(KafkaError, match="not authorised"):
         Bench().fetch(failures=[PartitionFailure(A, KafkaError("not authorised"))])
+
+
+def test_after_a_failure_there_may_be_records_that_nobody_has_seen():
+    bench = Bench()
+    assert not bench.intake.failing
+    bench.fetch(failures=[PartitionFailure(A, KafkaError("leader not available", retriable=True))])
+    assert bench.intake.failing
+    bench.fetch(rows(A, [5]))
+    assert not bench.intake.failing

@@ -25,3 +25,10 @@ def test_success_begins_anew():
 
 def test_failures_far_apart_are_no_series():
     assert not failing(0, PAUSE_MS + 1, 2 * PAUSE_MS + 2).exhausted()
+
+
+def test_it_is_failing_until_a_success_or_long_enough_after():
+    assert not failing().failing(0)
+    assert failing(1_000).failing(1_000 + PAUSE_MS)
+    assert not failing(1_000).failing(1_001 + PAUSE_MS)
+    assert not failing(1_000).after_success().failing(1_001)
