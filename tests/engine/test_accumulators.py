@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import statistics
 from bisect import bisect_right
 from decimal import Decimal
@@ -272,6 +273,73 @@ def test_restored_aggregates_go_on(windows: Any) -> None:  # X7, F1, F2, F3
     assert msgspec.structs.replace(found, median=MEDIAN) == WHOLE
     assert found.median == pytest.approx(4, rel=0.01)
     task.close()
+
+
+class Bill(ms.Record):
+    amount: Decimal | None
+    day: datetime.date
+    units: int
+
+
+class Bills(ms.Record):
+    total: Decimal
+    usual: Decimal | None
+    spread: float | None
+    first_day: datetime.date | None
+    last_day: datetime.date | None
+    days: int
+    units: int
+    most: list[Decimal]
+
+
+BILLS = [
+    Bill(Decimal("0.10"), datetime.date(2026, 3, 2), 2**64),
+    Bill(None, datetime.date(2026, 3, 1), 1),
+    Bill(Decimal("0.30"), datetime.date(2026, 3, 2), 2**70),
+]
+
+
+@pytest.mark.parametrize("split", [1, 2])
+def test_types_survive_the_changelog(split: int) -> None:  # X7
+    app = every()
+    group = app.stream("in", value=Bill).group_by_key()
+    how = {
+        "total": ms.sum("amount"),
+        "usual": ms.mean("amount"),
+        "spread": ms.variance("amount"),
+        "first_day": ms.min("day"),
+        "last_day": ms.latest("day"),
+        "days": ms.count_distinct("day"),
+        "units": ms.sum("units"),
+        "most": ms.top("amount", 1),
+    }
+    group.aggregate(Bills, **how, store="s").to_stream().to("out")
+    plan = Plan(app, {"in": 1, "out": 1})
+    (spec,) = plan.resolved.tasks
+    (source,) = spec.inputs
+    made = [Row(b"k", msgspec.json.encode(bill), at) for at, bill in enumerate(BILLS)]
+    before, outbox = plan.only_task()
+    before.add(batch_of(source, made[:split]))
+    before.caught_up(source, split)
+    before.process(max_rows=9, up_to_ms=None, wall_ms=0)
+    task = plan.task(spec, outbox)
+    for batch in before.changelog():
+        task.restore(batch.target, batch_of(batch.target, rows_of(batch)))
+    task.start()
+    task.add(batch_of(source, made[split:], split))
+    task.caught_up(source, 3)
+    task.process(max_rows=9, up_to_ms=None, wall_ms=0)
+    values = [row.value for batch in outbox.drain() for row in rows_of(batch) if row.value is not None]
+    assert msgspec.json.decode(values[-1], type=Bills) == Bills(
+        Decimal("0.40"),
+        Decimal("0.20"),
+        pytest.approx(0.02),
+        datetime.date(2026, 3, 1),
+        datetime.date(2026, 3, 2),
+        2,
+        2**64 + 1 + 2**70,
+        [Decimal("0.30")],
+    )
 
 
 def test_settings_that_are_refused() -> None:
