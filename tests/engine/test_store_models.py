@@ -131,6 +131,20 @@ STORES: dict[str, tuple[Any, Callable[[Any, Model, Write], None]]] = {
 @QUICK
 @given(writes=WRITES, together=st.integers(1, 5))
 def test_as_the_model(kind: str, where: Any, writes: list[Write], together: int) -> None:
+    check(kind, where, writes, together)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("where", ["memory", "rocksdb"])
+@pytest.mark.parametrize("kind", STORES)
+@settings(QUICK, max_examples=1_000)
+@given(writes=WRITES, together=st.integers(1, 5))
+def test_as_the_model_at_length(kind: str, where: Any, writes: list[Write], together: int) -> None:
+    check(kind, where, writes, together)
+
+
+def check(kind: str, where: Any, writes: list[Write], together: int) -> None:
     """Some writes at a time, then a commit: what is read may be in memory, on disk, or both."""
     spec, do = STORES[kind]
     model = Model()
