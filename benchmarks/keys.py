@@ -8,20 +8,30 @@ that is not in the processor's caches makes these slower too, the more rows they
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
 
 from benchmarks.keyed import BLOCK, OUTPUT, SOURCE, WORKLOADS, Block, Keyed
-from millstream.engine import EngineSettings, GlobalTables, Outbox, Task, Wiring, compile_task
+from millstream.engine import EngineSettings, GlobalTables, Outbox, Task, Wiring, compile_task, stores_on_disk
 from millstream.model import Batch, TopicPartition
 from millstream.plan.internal import internal_topics
 from millstream.runtime.collector import rare_collections
+from millstream.state import CacheBudget
+from millstream.state.rocksdb import RocksMemory, RocksTaskDisk
+
+Store: TypeAlias = Literal["memory", "rocksdb"]
+STORES: tuple[Store, ...] = ("memory", "rocksdb")
 
 ROWS = (1_000, 100_000, 1_000_000)
 SHORT_ROWS = (1_000, 10_000, 100_000)
 AT_LEAST = 50_000  # records that are measured
+CACHE_MB = 64  # for live rows of stores on disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +52,20 @@ class Counting(Protocol):
 class Driven:
     """A task that is given blocks of records; a commit follows each."""
 
-    def __init__(self, workload: Keyed, rows: int) -> None:
+    def __init__(self, workload: Keyed, rows: int, store: Store = "memory", cache_mb: int = CACHE_MB) -> None:
         topology = workload.application(rows).topology()
         self._outbox = Outbox({OUTPUT: 1})
         [spec] = internal_topics(topology, "keys", {SOURCE: 1, OUTPUT: 1}).tasks
         sub = topology.subtopology(spec.id.subtopology)
         self._stores = [store.name for store in sub.stores]
-        wiring = Wiring("keys", EngineSettings(), self._outbox, GlobalTables(topology), 0)
-        self._task: Task = compile_task(sub, spec, wiring)
+        self._cache = CacheBudget(cache_mb * 1_000_000)
+        self._closing = ExitStack()
+        wiring = Wiring("keys", EngineSettings(), self._outbox, GlobalTables(topology), 0, cache=self._cache)
+        disk = None
+        if store == "rocksdb":
+            folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="millstream-keys-")))
+            disk = RocksTaskDisk(folder / "task", stores_on_disk(sub.stores, store), RocksMemory())
+        self._task: Task = compile_task(sub, spec, wiring, disk)
         self._task.start()
         self._source = TopicPartition(SOURCE, 0)
         self._offset = 0
@@ -62,8 +78,9 @@ class Driven:
         self._task.process(max_rows=len(block.keys), up_to_ms=None, wall_ms=0)
         self._task.end_round()
         self._outbox.drain()
-        self._task.changelog()
+        self._task.settle({changes.target: end for changes in self._task.changelog()})
         self._task.committed()
+        self._cache.relieve()
 
     def rows(self) -> int:
         """How many rows the stores hold on average."""
@@ -71,6 +88,7 @@ class Driven:
 
     def close(self) -> None:
         self._task.close()
+        self._closing.close()
 
 
 class Dictionaries:
@@ -148,7 +166,7 @@ def costs(workload: Keyed, sizes: Sequence[int], name: str, made: Callable[[Keye
     found: list[Cost] = []
     for rows in sizes:
         found.append(cost(workload, rows, made))
-        print(f"{name:12} {rows:10,} rows {found[-1].us:7.2f} us {found[-1].us / found[0].us:6.2f}", flush=True)
+        print(f"{name:18} {rows:10,} rows {found[-1].us:7.2f} us {found[-1].us / found[0].us:6.2f}", flush=True)
     return found
 
 
@@ -158,7 +176,11 @@ def main() -> None:
     chosen = [each for each in WORKLOADS if options.only is None or each.name in options.only.split(",")]
     plain = costs(WORKLOADS[0], sizes, "dictionaries", lambda _workload, rows: Dictionaries(rows))
     results = [("plain dictionaries of the rows of a tumbling count", plain)]
-    results += [(f"{each.name}: {each.what}", costs(each, sizes, each.name, Driven)) for each in chosen]
+    for store in STORES if options.store is None else (options.store,):
+        made = partial(Driven, store=store, cache_mb=options.cache_mb)
+        results += [
+            (f"{each.name}: {each.what}; {store}", costs(each, sizes, f"{each.name} {store}", made)) for each in chosen
+        ]
     print(f"\n{table(results)}")
 
 
@@ -167,6 +189,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help=f"up to {SHORT_ROWS[-1]:,} rows only")
     parser.add_argument("--rows", help="numbers of rows, such as 1000,50000")
     parser.add_argument("--only", help="workloads, such as tumbling,session (all)")
+    parser.add_argument("--store", choices=STORES, help="where stores keep their rows (both)")
+    parser.add_argument("--cache-mb", type=int, default=CACHE_MB, help=f"for live rows over RocksDB ({CACHE_MB})")
     return parser.parse_args()
 
 

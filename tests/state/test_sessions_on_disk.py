@@ -41,11 +41,8 @@ class Sessions:
             rows.limits.append(lambda: self.time - 2 * GAP - GRACE - 1)
             rows.needed = self._needed
 
-    def _needed(self, session: Session, limit: int) -> int | None:
-        following = self.rows.after(session)
-        if following is None or following.start > session.end + 2 * GAP or following.end <= limit:
-            return None
-        return following.end
+    def _needed(self, session: Session, following: Session, limit: int) -> int | None:
+        return None if following.start > session.end + 2 * GAP or following.end <= limit else following.end
 
     def record(self, key: str, time: int) -> Any:
         """The bounds and values that it found, and what it made of them; nothing if it came too late."""

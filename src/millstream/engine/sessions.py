@@ -122,14 +122,13 @@ class SessionAggregate:
         needed = min(self._time - self._gap - self._closes_after, self._time - self._rows.retention_ms) - 1
         return needed if self._closer is None else min(needed, self._closer.last_close - 1)
 
-    def _needed(self, session: Session, limit: int) -> int | None:
+    def _needed(self, session: Session, following: Session, limit: int) -> int | None:
         """A record between two sessions joins both as long as the later one is open: the earlier one waits with it.
 
         One that waits for a session which itself only waits does not: sessions that follow one another in less than
         two gaps would all be kept, for a record that comes as late as all of them together.
         """
-        following = self._rows.after(session)
-        if following is None or following.start > session.end + 2 * self._gap or following.end <= limit:
+        if following.start > session.end + 2 * self._gap or following.end <= limit:
             return None
         return following.end
 

@@ -32,8 +32,8 @@ class StoredJoinRows(JoinRows):
         self.disk = disk
         self._on_disk = DiskPieces(max(retention_ms // 2, 1))
         self._from = 0  # records of then or later are all in memory; of older ones those that the disk does not have
-        self._mark = 0  # where `evict` lets that moment go next
         self._held = 0
+        self._evicted: tuple[int, int, int] | None = None  # what there was after the last call of `evict`
         self._unwritten: list[tuple[Any, int, int, Any]] = []
         self._encoded = [0, 0]  # rows and bytes that were encoded so far: what a record takes on average
         self._last_written = 0
@@ -129,7 +129,7 @@ class StoredJoinRows(JoinRows):
         self._number = self._last_written
         self._on_disk.know(stored_times(self.disk))
         if self._on_disk:
-            self._from = self._mark = self.newest + 1
+            self._from = self.newest + 1
 
     @property
     def cached_bytes(self) -> int:
@@ -145,17 +145,21 @@ class StoredJoinRows(JoinRows):
         return rows * (_ROW_BYTES + (size // encoded if encoded else 0))
 
     def evict(self) -> None:
-        """Forget clean records that were not newer than all at the last call; called twice, all of them."""
-        until, self._mark = self._mark, self.newest + 1
-        if until <= self._from:
-            return
-        self._from = until
-        pieces = [piece for piece in self._keys_of if piece * self.piece_ms < until]
-        keys = {key for piece in pieces for key in self._keys_of[piece]}
-        for piece in pieces:
-            if (piece + 1) * self.piece_ms <= until:
-                del self._keys_of[piece]
-        self._trim(keys)
+        """Forget clean records, the oldest first: a quarter of the time that is in memory, and all when nothing came
+        since the last call.
+        """
+        known = (self.newest, len(self._fresh), self._held)
+        begin = max(self._from, min(self._keys_of, default=0) * self.piece_ms)
+        until = self.newest + 1 if known == self._evicted else begin + (self.newest - begin) // 4 + 1
+        if self._held and until > self._from:
+            self._from = until
+            pieces = [piece for piece in self._keys_of if piece * self.piece_ms < until]
+            keys = {key for piece in pieces for key in self._keys_of[piece]}
+            for piece in pieces:
+                if (piece + 1) * self.piece_ms <= until:
+                    del self._keys_of[piece]
+            self._trim(keys)
+        self._evicted = (self.newest, len(self._fresh), self._held)
 
     def _trim(self, keys: set[Any]) -> None:
         """Of these keys keep in memory what has to be there."""

@@ -47,8 +47,8 @@ class SessionRows:
     """The sessions of one task's store. Those that end at `limit()` or before are forgotten.
 
     That is `retention_ms` before the largest end ever put (rule W20), unless nodes say what they need in `limits`.
-    `needed` may hold back a session that the limit, its second argument, would let go, and that is not its key's last,
-    by giving the end up to which it is to be kept.
+    `needed` may hold back a session that the limit, its last argument, would let go, for the sake of the key's next
+    one, by giving the end up to which it is to be kept.
 
     What the retention lets go is hidden at once. Memory is freed when the changelog has what it must have, by pieces
     of time, so that it costs nothing by record.
@@ -60,7 +60,7 @@ class SessionRows:
         self.retention_ms = retention_ms
         self.largest_end = -1
         self.limits: list[Callable[[], int]] = []  # of the nodes that need its sessions
-        self.needed: Callable[[Session, int], int | None] | None = None
+        self.needed: Callable[[Session, Session, int], int | None] | None = None
         self.awaited_from: int | None = None  # sessions that end then or later are not freed: they wait for their close
         self._of: dict[Any, list[Session]] = {}
         self.piece_ms = max(retention_ms // _PIECES, 1)
@@ -104,9 +104,10 @@ class SessionRows:
 
     def after(self, session: Session) -> Session | None:
         """The key's next session."""
-        sessions = self._of.get(session.key, [])
-        at = bisect_left(sessions, session.end + 1, key=_end)
-        return sessions[at] if at < len(sessions) else None
+        sessions = self._of.get(session.key)
+        if sessions is None or sessions[-1].end <= session.end:
+            return None
+        return sessions[bisect_left(sessions, session.end + 1, key=_end)]
 
     def put(self, key: Any, bounds: Window, value: Any, timestamp: int, merged: list[Session]) -> Session:
         """One session in place of those that were merged into it; the value None leaves none."""
@@ -147,7 +148,7 @@ class SessionRows:
 
     def forget(self) -> None:
         """Free the sessions of pieces that end at the limit or before, but for those that wait for the changelog."""
-        limit, needed, oldest = self._free_until(), self.needed, self._oldest
+        limit, oldest = self._free_until(), self._oldest
         later: list[tuple[int, Session]] = []
         while oldest and (oldest[0] + 1) * self.piece_ms - 1 <= limit:
             piece = heappop(oldest)
@@ -155,8 +156,9 @@ class SessionRows:
                 if session.piece != piece:
                     continue
                 keep = session.end if session.end > limit else None
-                if keep is None and needed is not None and self._may_be_followed(session):
-                    keep = needed(session, limit)
+                if keep is None and self.needed is not None:
+                    following = self.after(session)
+                    keep = None if following is None else self.needed(session, following, limit)
                 if keep is not None or self._unlogged(session):
                     later.append((limit + 1 if keep is None else keep, session))
                 else:
@@ -167,9 +169,6 @@ class SessionRows:
     def _free_until(self) -> int:
         limit = self.limit()
         return limit if self.awaited_from is None else min(limit, self.awaited_from - 1)
-
-    def _may_be_followed(self, session: Session) -> bool:
-        return self._of[session.key][-1] is not session
 
     def _unlogged(self, session: Session) -> bool:
         return session in self._dirty

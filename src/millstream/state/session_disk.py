@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import merge
+from itertools import chain, pairwise
+from operator import itemgetter
 from struct import Struct
 from typing import Any
 
@@ -15,6 +18,7 @@ from millstream.state.session import SUFFIX, Session, SessionRows
 
 _OBJECT_BYTES = 300  # of a session, beside what any row takes
 _NOTE = Struct(">q")  # the largest end
+_END = (b"", -1, b"")  # behind the last row; no key's row begins like it
 
 
 class StoredSessionRows(SessionRows):
@@ -30,8 +34,8 @@ class StoredSessionRows(SessionRows):
         self.disk = disk
         self._on_disk = DiskPieces(max(retention_ms // 2, 1))
         self._from = 0  # sessions that end then or later are all in memory
-        self._mark = 0  # where `evict` lets that moment go next
         self._held = 0
+        self._evicted: tuple[int, int, int] | None = None  # what there was after the last call of `evict`
         self._unwritten: dict[Session, None] = {}
         self._undeleted: set[tuple[Any, Window]] = set()  # on disk still, deletes of them are on the changelog's way
         self._checked: dict[int, int] = {}  # pieces that are kept for some of their sessions, and at which limit
@@ -120,9 +124,13 @@ class StoredSessionRows(SessionRows):
         held = self._of.get(key, ())
         return self._is_there(key, bounds) and not any(session.bounds == bounds for session in held)
 
-    def _decoded(self, data: bytes, value: bytes) -> Session:
+    def _known(self, data: bytes) -> tuple[Any, Window]:
+        """Key and bounds of a row on disk, given without its piece."""
         end, start = SUFFIX.unpack_from(data, len(data) - SUFFIX.size)
-        return self._session(self.key.decode(data[TIME.size : -SUFFIX.size]), window_of((start, end)), value)
+        return self.key.decode(data[: -SUFFIX.size]), window_of((start, end))
+
+    def _decoded(self, row: bytes, value: bytes) -> Session:
+        return self._session(*self._known(row[TIME.size :]), value)
 
     def _session(self, key: Any, bounds: Window, value: bytes) -> Session:
         session = Session(key, bounds, self.value.decode(value[TIME.size :]), TIME.unpack_from(value)[0])
@@ -138,9 +146,6 @@ class StoredSessionRows(SessionRows):
     def _drop(self, session: Session) -> None:
         self._held -= session.piece >= 0
         super()._drop(session)
-
-    def _may_be_followed(self, session: Session) -> bool:
-        return session.end + 1 < self._from or super()._may_be_followed(session)
 
     def _unlogged(self, session: Session) -> bool:
         return session in self._dirty or session in self._unwritten
@@ -192,13 +197,34 @@ class StoredSessionRows(SessionRows):
             piece = self._on_disk.oldest_until(limit, piece)
 
     def _still_needed(self, piece: int, limit: int) -> Iterator[tuple[bytes, bytes]]:
+        """The rows of a piece that wait for the next session of their key.
+
+        That is the next row among those of this piece and the later ones, which are all in the order of their keys.
+        """
         if self.needed is None:
             return
-        for data, value in self.disk.scan(TIME.pack(piece), TIME.pack(piece + 1)):
-            session = self._decoded(data, value)
-            keep = self.needed(session, limit) if self._is_there(session.key, session.bounds) else None
-            if keep is not None:
-                yield data, value
+        later = self._on_disk.between((piece + 1) * self._on_disk.piece_ms, self._from - 1)
+        rows = merge(*map(self._rows_of, (piece, *later)), key=itemgetter(0))
+        for (data, of, value), following in pairwise(chain(rows, [_END])):
+            if of != piece:
+                continue
+            session = Session(*self._known(data), None, -1)
+            next_one = super().after(session)
+            if following[0].startswith(data[: -SUFFIX.size]):
+                if len(following[0]) != len(data):  # of a longer key: it may hide the next row of this one
+                    next_one = self.after(session)
+                else:
+                    stored = Session(*self._known(following[0]), None, -1)
+                    next_one = stored if next_one is None else min(stored, next_one, key=_end)
+            if next_one is not None and self.needed(session, next_one, limit) is not None:
+                yield TIME.pack(piece) + data, value
+
+    def _rows_of(self, piece: int) -> Iterator[tuple[bytes, int, bytes]]:
+        """A piece's rows, without its number in front; those that are deleted by now are left out."""
+        for row, value in self.disk.scan(TIME.pack(piece), TIME.pack(piece + 1)):
+            data = row[TIME.size :]
+            if self._is_there(*self._known(data)):
+                yield data, piece, value
 
     def written(self) -> None:
         """What `take_changes` gave is on disk."""
@@ -209,7 +235,7 @@ class StoredSessionRows(SessionRows):
         """Which pieces of time are on disk has to be known; nothing of them is in memory."""
         self._on_disk.know(stored_times(self.disk))
         if self._on_disk:
-            self._from = self._mark = self.largest_end + 1
+            self._from = self.largest_end + 1
 
     @property
     def cached_bytes(self) -> int:
@@ -225,14 +251,25 @@ class StoredSessionRows(SessionRows):
         return rows * (ROW_BYTES + _OBJECT_BYTES + (size // encoded if encoded else 0))
 
     def evict(self) -> None:
-        """Forget clean sessions that ended before the last call; called twice, all of them."""
-        until, self._mark = self._mark, self.largest_end + 1
+        """Forget clean sessions, the earliest first: a quarter of them; all, when nothing came since the last call."""
+        known = (self.largest_end, len(self._dirty), self._held)
+        until = self.largest_end + 1 if known == self._evicted else self._quarter()
         for piece in [piece for piece in self._pieces if piece * self.piece_ms < until]:
             for session in self._pieces[piece]:
                 if session.piece == piece and session.end < until and not (session.waiting or self._unlogged(session)):
                     self._drop(session)
             self._pieces[piece] = [session for session in self._pieces[piece] if session.piece == piece]
         self._from = max(self._from, until)
+        self._evicted = (self.largest_end, len(self._dirty), self._held)
+
+    def _quarter(self) -> int:
+        """The end of the pieces of time in which a quarter of the sessions end that are held."""
+        seen = 0
+        for piece in sorted(self._pieces):
+            seen += len(self._pieces[piece])
+            if 4 * seen >= self._held:
+                return (piece + 1) * self.piece_ms
+        return 0
 
 
 def _end(session: Session) -> int:
