@@ -39,14 +39,14 @@ class Steps:
 
     def op_stream(self, step: Spec) -> Any:
         key, value = step["type"]
-        time = functions.extractor(step["extractor"]) if "extractor" in step else None
         topics = step.get("topics") or [step["topic"]]
-        return self.program.stream(*topics, key=TYPES[key], value=TYPES[value], time=time, **named(step))
+        return self.program.stream(*topics, key=TYPES[key], value=TYPES[value], time=extractor(step), **named(step))
 
     def op_table(self, step: Spec) -> Any:
-        only(step, "topic", "store", "store_type", "history_ms")
         key, value = step["type"]
-        return self.program.table(step["topic"], key=TYPES[key], value=TYPES[value], **self.kept(step, "topic"))
+        kept = self.kept(step, "topic", "extractor")
+        types = {"key": TYPES[key], "value": TYPES[value]}
+        return self.program.table(step["topic"], **types, time=extractor(step), **kept, **named(step))
 
     def op_global_table(self, step: Spec) -> Any:
         only(step, "topic", "store", "store_type")
@@ -76,14 +76,14 @@ class Steps:
 
     def op_map(self, step: Spec) -> Any:
         key, value = functions.key_function(step["key_fn"]), functions.value_function(step["value_fn"])
-        return self.stream(step).map(lambda k, v: (key(k, v), value(k, v)), **types(step), **named(step))
+        return self.stream(step).map(lambda k, v: (key(k, v), value(k, v)), **self.types(step), **named(step))
 
     def op_select_key(self, step: Spec) -> Any:
         fn = functions.key_function(step["fn"])
-        return self.stream(step).select_key(fn, key=TYPES[step["type"][0]], **named(step))
+        return self.stream(step).select_key(fn, key=self.types(step)["key"], **named(step))
 
     def op_flat_map(self, step: Spec) -> Any:
-        return self.stream(step).flat_map(functions.flat_function(step["fn"]), **types(step), **named(step))
+        return self.stream(step).flat_map(functions.flat_function(step["fn"]), **self.types(step), **named(step))
 
     def op_flat_map_values(self, step: Spec) -> Any:
         fn = functions.flat_function(step["fn"])
@@ -121,9 +121,9 @@ class Steps:
     def op_group_by(self, step: Spec) -> Any:
         if isinstance(self.of(step), ms.Table):
             key, value = functions.key_function(step["key_fn"]), functions.value_function(step["value_fn"])
-            return self.of(step).group_by(lambda k, v: (key(k, v), value(k, v)), **types(step), **named(step))
+            return self.of(step).group_by(lambda k, v: (key(k, v), value(k, v)), **self.types(step), **named(step))
         fn = functions.key_function(step["key_fn"])
-        return self.stream(step).group_by(fn, key=TYPES[step["type"][0]], **named(step))
+        return self.stream(step).group_by(fn, key=self.types(step)["key"], **named(step))
 
     def op_windowed_by(self, step: Spec) -> Any:
         window = step["window"]
@@ -140,7 +140,8 @@ class Steps:
         if "retention_ms" not in step:
             return self.of(step)
         group, window, strategy = self.windows[step["of"]]
-        return group.windowed_by(window, retention=step["retention_ms"]).emit_strategy(strategy)
+        windowed = group.windowed_by(window, retention=step["retention_ms"])
+        return windowed if strategy == "window_update" else windowed.emit_strategy(strategy)
 
     def op_suppress(self, step: Spec) -> Any:
         only(step, "until", "limit_ms", "max_records", "max_bytes", "full")
@@ -201,7 +202,7 @@ class Steps:
     def op_to_stream(self, step: Spec) -> Any:
         if "fn" in step:
             key = functions.key_function(step["fn"])
-            return self.of(step).to_stream(key=key, key_type=TYPES[step["type"][0]], **named(step))
+            return self.of(step).to_stream(key=key, key_type=self.types(step)["key"], **named(step))
         return self.of(step).to_stream(**named(step))
 
     # --- joins and processors
@@ -263,17 +264,25 @@ class Steps:
             return self.stream(step).process_values(
                 processors.supplier(spec), stores=stores, value=value, **named(step)
             )
-        return self.stream(step).process(processors.supplier(spec), stores=stores, **types(step), **named(step))
+        return self.stream(step).process(processors.supplier(spec), stores=stores, **self.types(step), **named(step))
 
     op_process_values = op_process
 
     # ---
 
+    def types(self, step: Spec) -> dict[str, Any]:
+        """Windowed keys are those of the input: no function makes them."""
+        key, value = step["type"]
+        return {"key": TYPES.get(key) or self.of(step).handle.key, "value": TYPES[value]}
+
     def kept(self, step: Spec, *known: str) -> dict[str, Any]:
         """Where the result is kept; streams' steps know no store."""
         only(step, "store", "store_type", "history_ms", "retention_ms", *known)
-        history = {"history": step["history_ms"]} if "history_ms" in step else {}
-        return {"store": step["store"], **history} if "store" in step else history
+        kept = {"history": step["history_ms"]} if "history_ms" in step else {}
+        if "store" not in step:
+            return kept
+        memory = step.get("store_type") == "memory"
+        return {**kept, "store": ms.in_memory(step["store"]) if memory else step["store"]}
 
     def stream(self, step: Spec) -> ms.Stream[Any, Any]:
         found = self.of(step)
@@ -304,11 +313,8 @@ def _three(fn: Spec) -> Any:
     return lambda key, value, agg: aggregator(key, value, agg)
 
 
-def types(step: Spec) -> dict[str, Any]:
-    key, value = step["type"]
-    if key not in TYPES:
-        raise UnsupportedStepError(f"{step['op']} that makes {key} keys")
-    return {"key": TYPES[key], "value": TYPES[value]}
+def extractor(step: Spec) -> Any:
+    return functions.extractor(step["extractor"]) if "extractor" in step else None
 
 
 def named(step: Spec) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from millstream.engine import EngineSettings
 from millstream.errors import MillstreamError, TopologyError
 from millstream.plan.nodes import StoreType
-from millstream.serde import Windowed
+from millstream.serde import Windowed, serde_for
 from millstream.state import KeyValueStore, SessionRows, WindowRows
 from millstream.testing import TestDriver
 from tests.conformance.functions import Spec
@@ -27,6 +27,14 @@ class Verdict:
     name: str
     difference: str | None = None
     unsupported: str | None = None
+
+
+class CaseDriver(TestDriver):
+    """A record that stops the application has written nothing, as in Kafka Streams' test driver."""
+
+    def _discard(self) -> None:
+        super()._discard()
+        self._outbox.drain()
 
 
 def cases_in(folder: Path) -> Iterator[Spec]:
@@ -47,18 +55,14 @@ def run(case: Spec, store: StoreType = "memory") -> Verdict:
 
 
 def _difference(case: Spec, store: StoreType) -> str | None:
-    config, expected = case.get("config", {}), case.get("error")
+    expected = case.get("error")
     try:
         topology = build(case).topology()
     except TopologyError as error:
         return None if expected and expected["when"] == "build" else f"refused: {error}"
     if expected and expected["when"] == "build":
         return "built, though it must be refused"
-    decode = "skip" if config.get("deserialization_handler") == "continue" else "fail"
-    settings = EngineSettings(
-        on_decode_error=decode, retention_rule="kafka", emit_interval_ms=config.get("emit_interval_ms", 0)
-    )
-    with TestDriver(topology, settings=settings, wall_ms=WALL_MS, store=store, cache=0) as driver:
+    with CaseDriver(topology, settings=settings_of(case), wall_ms=WALL_MS, store=store, cache=0) as driver:
         for index, record in enumerate(case["inputs"]):
             try:
                 pipe(driver, record)
@@ -72,6 +76,13 @@ def _difference(case: Spec, store: StoreType) -> str | None:
         return _outputs_differ(driver, case) or _stores_differ(driver, case)
 
 
+def settings_of(case: Spec) -> EngineSettings:
+    config = case.get("config", {})
+    decode = "skip" if config.get("deserialization_handler") == "continue" else "fail"
+    interval_ms = config.get("emit_interval_ms", 0)
+    return EngineSettings(on_decode_error=decode, retention_rule="kafka", emit_interval_ms=interval_ms)
+
+
 def pipe(driver: TestDriver, record: Spec) -> None:
     if "advance_wall_clock_ms" in record:
         driver.advance_wall_clock(record["advance_wall_clock_ms"])
@@ -79,7 +90,7 @@ def pipe(driver: TestDriver, record: Spec) -> None:
     headers = tuple((name, value.encode()) for name, value in record.get("headers", ()))
     key = record.get("key")
     if "value_hex" in record:
-        raw = None if key is None else key.encode()
+        raw = None if key is None else serde_for(type(key), key=True).encode(key)
         value = bytes.fromhex(record["value_hex"])
         driver.pipe_bytes(record["topic"], value, key=raw, timestamp=record["timestamp"], headers=headers)
         return

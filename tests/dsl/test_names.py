@@ -281,7 +281,7 @@ def test_foreign_key_joins() -> None:  # N16
         "n-subscription-response-sink",
         "n-subscription-response-source",
         "n-subscription-response-resolver",
-        "n",
+        "n-result",
     ]
 
 

@@ -10,6 +10,7 @@ import millstream as ms
 from millstream.engine import EngineSettings, GlobalTables
 from millstream.errors import DeserializationError, MillstreamError, ProcessingError, StateError, TopologyError
 from millstream.model import TopicPartition
+from millstream.serde import serde_from
 from tests.driving import Driven, every
 from tests.engine.tasks import Row, batch_of
 
@@ -38,9 +39,9 @@ class Looking:
         self.context.forward(record.with_value(self.cities.get(record.value)))
 
 
-def looking(supplier: Any = ByCity, **settings: Any) -> Driven:
+def looking(supplier: Any = ByCity, value: Any = str, **settings: Any) -> Driven:
     app = every()
-    app.add_global_store(ms.key_value_store("cities", value=str), "stations", supplier, value=str)
+    app.add_global_store(ms.key_value_store("cities", value=str), "stations", supplier, value=value)
     app.stream("in", value=str).process(Looking, value=str).to("out")
     return Driven(app, EngineSettings(**settings))
 
@@ -104,13 +105,14 @@ def test_what_it_raises_stops_whatever_the_handler_says() -> None:  # X15
 
 
 def test_what_cannot_be_read_is_treated_as_the_settings_say() -> None:  # X14
-    run = looking(on_decode_error="skip", dead_letters="dlq")
+    strict = serde_from(str.encode, bytes.decode, of=str)
+    run = looking(value=strict, on_decode_error="skip", dead_letters="dlq")
     run.driver.pipe_bytes("stations", b"\xff", key=b"s1", timestamp=1)
     run.pipe("stations s2 rome 5")
     assert run.says("in a rome 8") == ["a=s2@1@8"]
     assert [row[1] for row in run.driver.read_bytes("dlq")] == [b"\xff"]
     with pytest.raises(DeserializationError, match="stations-0 offset 0"):
-        looking().driver.pipe_bytes("stations", b"\xff", key=b"s1", timestamp=1)
+        looking(value=strict).driver.pipe_bytes("stations", b"\xff", key=b"s1", timestamp=1)
 
 
 @pytest.mark.parametrize("what", ["forward", "schedule", "commit"])

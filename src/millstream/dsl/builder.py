@@ -180,6 +180,13 @@ class Builder:
         sinks = (node for node in self._nodes.values() if isinstance(node, Sink) and node.internal)
         return any(sink.topic == topic and self._nodes[sink.parents[0]].parents == (parent,) for sink in sinks)
 
+    def writers(self, node: Node) -> list[Sink]:
+        """The sinks that write the internal topics which a node reads."""
+        if not isinstance(node, Source) or not node.internal:
+            return []
+        sinks = (sink for sink in self._nodes.values() if isinstance(sink, Sink) and sink.internal)
+        return [sink for sink in sinks if sink.topic in node.topics]
+
     def add_repartition_topic(self, topic: RepartitionTopic, site: CallSite) -> None:
         if not is_topic_name(topic.name):
             raise TopologyError(

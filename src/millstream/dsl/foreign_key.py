@@ -65,9 +65,8 @@ def _subscribed(
 ) -> tuple[Handle, dict[str, str]]:
     """The place behind the response topic, and the names of both topics."""
     (keeps_left, name), builder = how, left.builder
-    wishes = RepartitionTopic(
-        f"{name}-subscription-registration-topic" if name else f"{builder.name(f'{PREFIX}-REGISTRATION')}-topic"
-    )
+    registered = builder.name(f"{PREFIX}-REGISTRATION", name and f"{name}-subscription-registration")
+    wishes = RepartitionTopic(f"{registered}-topic")
     names = [
         builder.name(prefix, name and f"{name}{suffix}")
         for prefix, suffix in (
@@ -81,9 +80,8 @@ def _subscribed(
         )
     ]
     registration, sink, source, store, receive, join_foreign, join_subscription = names
-    answers = RepartitionTopic(
-        f"{name}-subscription-response-topic" if name else f"{builder.name(f'{PREFIX}-RESPONSE')}-topic"
-    )
+    responded = builder.name(f"{PREFIX}-RESPONSE", name and f"{name}-subscription-response")
+    answers = RepartitionTopic(f"{responded}-topic")
     back, source_back = (
         builder.name(f"KTABLE-{kind}", name and f"{name}-subscription-response-{kind.lower()}")
         for kind in ("SINK", "SOURCE")
@@ -162,7 +160,7 @@ def _subscribed(
 def _output(resolved: Handle, how: Materialized, site: CallSite) -> Handle:
     """The result is a table fed by the resolver; it gets a store when one is named or needed (rule K2)."""
     builder = resolved.builder
-    node = builder.name("KTABLE-FK-JOIN-OUTPUT", how.name)
+    node = builder.name("KTABLE-FK-JOIN-OUTPUT", how.name and f"{how.name}-result")
     spec = how.spec(how.store or builder.name("KTABLE-FK-JOIN-OUTPUT-STATE-STORE"), resolved.key, resolved.value)
     builder.reserved[node] = spec
     stored = how.store is not None or how.history is not None

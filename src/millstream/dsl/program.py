@@ -110,6 +110,8 @@ class Program(ByHand):
         store: str | None = None,
         emit: Emit | None = None,
         history: Duration | None = None,
+        time: Callable[..., int] | None = None,
+        name: str | None = None,
     ) -> Table[str, V]: ...
     @overload
     def table(
@@ -121,6 +123,8 @@ class Program(ByHand):
         store: str | None = None,
         emit: Emit | None = None,
         history: Duration | None = None,
+        time: Callable[..., int] | None = None,
+        name: str | None = None,
     ) -> Table[K, V]: ...
     @overload
     def table(
@@ -132,6 +136,8 @@ class Program(ByHand):
         store: str | None = None,
         emit: Emit | None = None,
         history: Duration | None = None,
+        time: Callable[..., int] | None = None,
+        name: str | None = None,
     ) -> Table[Any, Any]: ...
     def table(
         self,
@@ -142,27 +148,30 @@ class Program(ByHand):
         store: str | None = None,
         emit: Emit | None = None,
         history: Duration | None = None,
+        time: Callable[..., int] | None = None,
+        name: str | None = None,
     ) -> Table[Any, Any]:
         """A topic as a table: the latest value of each key; a null value deletes the row (rule K1).
 
         With a `history` the table is versioned: streams are joined with the row as it was at their own time, and it is
-        known for as long what a key's value was before (rules K15, K16).
+        known for as long what a key's value was before (rules K15, K16). `time` is as in `stream`.
         """
         site = call_site("table")
         check_topics((topic,), site)
         how = Materialized(store, None, emit, history)
         reserved = store or self._builder.name(f"{topic}-STATE-STORE")
         source = Source(
-            name=self._builder.name("KSTREAM-SOURCE"),
+            name=self._builder.name("KSTREAM-SOURCE", name and f"{name}-source"),
             parents=(),
             site=site,
             topics=(topic,),
             key=given_serde(key, key=True),
             value=ANY_JSON if value is None else given_serde(value),
+            extractor=extractor_of(time, site),
         )
         handle = Handle(self._builder, self._builder.add(source), source.key, source.value)
         node = TableSource(
-            name=self._builder.name("KTABLE-SOURCE"),
+            name=self._builder.name("KTABLE-SOURCE", name),
             parents=(handle.node,),
             site=site,
             store=reserved if store or history is not None else None,

@@ -984,45 +984,93 @@ class Table(Generic[K, V]):
 
     @overload
     def filter(
-        self, predicate: Callable[[V], object], *, store: str | None = None, name: str | None = None
+        self,
+        predicate: Callable[[V], object],
+        *,
+        store: str | None = None,
+        name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V]: ...
     @overload
     def filter(
-        self, predicate: Callable[[K, V], object], *, store: str | None = None, name: str | None = None
+        self,
+        predicate: Callable[[K, V], object],
+        *,
+        store: str | None = None,
+        name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V]: ...
     def filter(
-        self, predicate: Callable[..., object], *, store: str | None = None, name: str | None = None
+        self,
+        predicate: Callable[..., object],
+        *,
+        store: str | None = None,
+        name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V]:
         """The rows for which the predicate holds; of others a delete is told (rule K4). `store` keeps the result."""
-        return Table(tables.filtered(self.handle, predicate, Materialized(store, name, None), negated=False))
+        return Table(tables.filtered(self.handle, predicate, Materialized(store, name, None, history), negated=False))
 
     @overload
     def filter_not(
-        self, predicate: Callable[[V], object], *, store: str | None = None, name: str | None = None
+        self,
+        predicate: Callable[[V], object],
+        *,
+        store: str | None = None,
+        name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V]: ...
     @overload
     def filter_not(
-        self, predicate: Callable[[K, V], object], *, store: str | None = None, name: str | None = None
+        self,
+        predicate: Callable[[K, V], object],
+        *,
+        store: str | None = None,
+        name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V]: ...
     def filter_not(
-        self, predicate: Callable[..., object], *, store: str | None = None, name: str | None = None
+        self,
+        predicate: Callable[..., object],
+        *,
+        store: str | None = None,
+        name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V]:
         """The rows for which the predicate does not hold."""
-        return Table(tables.filtered(self.handle, predicate, Materialized(store, name, None), negated=True))
+        return Table(tables.filtered(self.handle, predicate, Materialized(store, name, None, history), negated=True))
 
     @overload
     def map_values(
-        self, mapper: Callable[[V], V2], *, value: Any = None, store: str | None = None, name: str | None = None
+        self,
+        mapper: Callable[[V], V2],
+        *,
+        value: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V2]: ...
     @overload
     def map_values(
-        self, mapper: Callable[[K, V], V2], *, value: Any = None, store: str | None = None, name: str | None = None
+        self,
+        mapper: Callable[[K, V], V2],
+        *,
+        value: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V2]: ...
     def map_values(
-        self, mapper: Callable[..., Any], *, value: Any = None, store: str | None = None, name: str | None = None
+        self,
+        mapper: Callable[..., Any],
+        *,
+        value: Any = None,
+        store: str | None = None,
+        name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, Any]:
         """A new value for each row; None deletes it (rule K5)."""
-        return Table(tables.mapped_values(self.handle, mapper, value, Materialized(store, name, None)))
+        return Table(tables.mapped_values(self.handle, mapper, value, Materialized(store, name, None, history)))
 
     @overload
     def transform_values(
@@ -1098,6 +1146,7 @@ class Table(Generic[K, V]):
         result: Any = None,
         store: str | None = None,
         name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V2]: ...
     @overload
     def join(
@@ -1108,6 +1157,7 @@ class Table(Generic[K, V]):
         result: Any = None,
         store: str | None = None,
         name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V2]: ...
     @overload
     def join(
@@ -1119,6 +1169,7 @@ class Table(Generic[K, V]):
         result: Any = None,
         store: str | None = None,
         name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V2]: ...
     def join(
         self,
@@ -1129,13 +1180,14 @@ class Table(Generic[K, V]):
         result: Any = None,
         store: str | None = None,
         name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, Any]:
         """Rows of both tables with the same key; a row that has no other side is deleted (rule J19).
 
         With `foreign_key`, a function of this table's value, or of (key, value), that names the other's row, the tables
         may be partitioned differently: requests and answers go through two internal topics (rules J27-J38).
         """
-        how = Materialized(store, name, None)
+        how = Materialized(store, name, None, history)
         if foreign_key is not None:
             return self._joined_by(other, (foreign_key, value), result, how, keeps_left=False)
         return self._joined("inner", other, value, result, how)
@@ -1149,9 +1201,10 @@ class Table(Generic[K, V]):
         result: Any = None,
         store: str | None = None,
         name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V2]:
         """Every row of this table, with the other's of the same key, or of the `foreign_key`, or None (J20, J21)."""
-        how = Materialized(store, name, None)
+        how = Materialized(store, name, None, history)
         if foreign_key is not None:
             return self._joined_by(other, (foreign_key, value), result, how, keeps_left=True)
         return self._joined("left", other, value, result, how)
@@ -1165,6 +1218,7 @@ class Table(Generic[K, V]):
         result: Any = None,
         store: str | None = None,
         name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V2]: ...
     @overload
     def outer_join(
@@ -1175,6 +1229,7 @@ class Table(Generic[K, V]):
         result: Any = None,
         store: str | None = None,
         name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V2]: ...
     def outer_join(
         self,
@@ -1184,9 +1239,10 @@ class Table(Generic[K, V]):
         result: Any = None,
         store: str | None = None,
         name: str | None = None,
+        history: Duration | None = None,
     ) -> Table[K, Any]:
         """Every row of both tables, with None where one side has none (rule J22)."""
-        return self._joined("outer", other, value, result, Materialized(store, name, None))
+        return self._joined("outer", other, value, result, Materialized(store, name, None, history))
 
     def _joined_by(
         self,
@@ -1302,10 +1358,17 @@ class GroupedTable(Generic[K, V]):
     def __init__(self, group: tables.Selected) -> None:
         self._group = group
 
-    def count(self, *, store: str | None = None, name: str | None = None, emit: Emit | None = None) -> Table[K, int]:
+    def count(
+        self,
+        *,
+        store: str | None = None,
+        name: str | None = None,
+        emit: Emit | None = None,
+        history: Duration | None = None,
+    ) -> Table[K, int]:
         """The number of rows of each key (rule K13)."""
         balance = Balanced(lambda: 0, lambda _k, _v, n: n + 1, lambda _k, _v, n: n - 1)
-        return self._balanced("count", balance, INT64, Materialized(store, name, emit))
+        return self._balanced("count", balance, INT64, Materialized(store, name, emit, history))
 
     def reduce(
         self,
@@ -1315,12 +1378,13 @@ class GroupedTable(Generic[K, V]):
         store: str | None = None,
         name: str | None = None,
         emit: Emit | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V]:
         """The first value, then adder(aggregate, new) and subtractor(aggregate, old); None deletes (rule K13)."""
         site = call_site("reduce")
         put, take = (user_function(fn, site, values=2).call for fn in (adder, subtractor))
         balance = Balanced(None, lambda _k, value, agg: put(agg, value), lambda _k, value, agg: take(agg, value))
-        return self._balanced("reduce", balance, self._group.handle.value, Materialized(store, name, emit))
+        return self._balanced("reduce", balance, self._group.handle.value, Materialized(store, name, emit, history))
 
     @overload
     def aggregate(
@@ -1333,6 +1397,7 @@ class GroupedTable(Generic[K, V]):
         store: str | None = None,
         name: str | None = None,
         emit: Emit | None = None,
+        history: Duration | None = None,
     ) -> Table[K, V2]: ...
     @overload
     def aggregate(
@@ -1342,6 +1407,7 @@ class GroupedTable(Generic[K, V]):
         store: str | None = None,
         name: str | None = None,
         emit: Emit | None = None,
+        history: Duration | None = None,
         **columns: DeclaredAggregate,
     ) -> Table[K, V2]: ...
     @overload
@@ -1351,6 +1417,7 @@ class GroupedTable(Generic[K, V]):
         store: str | None = None,
         name: str | None = None,
         emit: Emit | None = None,
+        history: Duration | None = None,
         **columns: DeclaredAggregate,
     ) -> Table[K, Any]: ...
     def aggregate(
@@ -1363,6 +1430,7 @@ class GroupedTable(Generic[K, V]):
         store: str | None = None,
         name: str | None = None,
         emit: Emit | None = None,
+        history: Duration | None = None,
         **columns: DeclaredAggregate,
     ) -> Table[K, Any]:
         """Functions of (key, value, aggregate) that put a value in and take one out; None deletes (rule K12).
@@ -1379,7 +1447,7 @@ class GroupedTable(Generic[K, V]):
         >>> by_city.aggregate(Totals, customers=ms.count(), credit=ms.sum("credit")).to_stream().to("by-city")
         """
         site = call_site("aggregate")
-        how = Materialized(store, name, emit)
+        how = Materialized(store, name, emit, history)
         if adder is None and subtractor is None:
             kept = declared(self._group.handle, initializer, columns, site, balanced=True)
             assert isinstance(kept.aggregation, Declared)

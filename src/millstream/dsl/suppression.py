@@ -16,6 +16,7 @@ from millstream.plan.nodes import Aggregate, StoreSpec
 from millstream.plan.site import CallSite, call_site
 from millstream.plan.suppress import Bounds, Suppress
 from millstream.plan.windows import closes_after_ms
+from millstream.serde import SessionWindowedSerde, TimeWindowedSerde
 
 WhenFull: TypeAlias = Literal["emit_early", "shut_down"]
 
@@ -85,12 +86,12 @@ def suppressed(table: Handle, suppression: Suppression, name: str | None, idle_a
     wait_ms, idle_after_ms = suppression.wait_ms, idle_ms(idle_after, site)
     if wait_ms is None:
         windowed = _windowed_above(builder, table.node)
-        if not windowed:
+        if not windowed or not isinstance(table.key, TimeWindowedSerde | SessionWindowedSerde):
             raise TopologyError(f"{site}: until_window_closes() is for tables that come from a windowed aggregation")
         wait_ms = max(wait for wait, _ in windowed)
         if idle_after_ms is None:
             idle_after_ms = max((idle for _, idle in windowed if idle is not None), default=None)
-    node = builder.name("KTABLE-SUPPRESS", name)
+    node = name or builder.name("KTABLE-SUPPRESS")  # here a given name burns no index
     buffer = f"{name}-store" if name else builder.name("KTABLE-SUPPRESS-STATE-STORE")
     send_old(table, needed=True)
     builder.add_store(StoreSpec(buffer, "suppress", table.key, table.value), site)
@@ -108,12 +109,21 @@ def suppressed(table: Handle, suppression: Suppression, name: str | None, idle_a
 
 
 def _windowed_above(builder: Builder, name: str) -> list[tuple[int, int | None]]:
-    """Of the windowed aggregations that a table comes from: how long after their end windows close (rule E13), and
-    after which idleness.
+    """Of the nearest windowed aggregations that a table comes from, through internal topics too: how long after their
+    end windows close (rule E13), and after which idleness. None where it comes from something else as well.
     """
-    node = builder.node(name)
-    if isinstance(node, Aggregate) and node.windows is not None:
-        return [(closes_after_ms(node.windows), node.idle_after_ms)]
-    if isinstance(node, LateRecords):
-        return []
-    return [found for parent in node.parents for found in _windowed_above(builder, parent)]
+    found: list[tuple[int, int | None]] = []
+    waiting, seen = [name], set[str]()
+    while waiting:
+        node = builder.node(waiting.pop())
+        if node.name in seen:
+            continue
+        seen.add(node.name)
+        if isinstance(node, Aggregate) and node.windows is not None:
+            found.append((closes_after_ms(node.windows), node.idle_after_ms))
+            continue
+        above = [*node.parents, *(sink.name for sink in builder.writers(node))]
+        if not above or isinstance(node, LateRecords):
+            return []
+        waiting += above
+    return found

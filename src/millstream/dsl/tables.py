@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from millstream.dsl.aggregation import Materialized
+from millstream.dsl.grouping import GroupName
 from millstream.dsl.handle import Handle, key_serde, same_serde, value_serde
 from millstream.dsl.processing import Stores, check_supplier, connected
 from millstream.dsl.rows import looked_up, send_old
@@ -98,7 +99,7 @@ class Selected:
     """A grouped table: the place behind its selector, and the name for its repartition topic, if one was given."""
 
     handle: Handle
-    name: str | None
+    name: GroupName
 
 
 def selected(table: Handle, selector: Callable[..., Any], serdes: tuple[Any, Any], name: str | None) -> Selected:
@@ -113,7 +114,7 @@ def selected(table: Handle, selector: Callable[..., Any], serdes: tuple[Any, Any
         value=value_serde(value, None) if value is not None else table.value,
         store=None,
     )
-    return Selected(handle, name)
+    return Selected(handle, GroupName(name))
 
 
 def balanced(
@@ -128,28 +129,33 @@ def balanced(
     handle, builder = group.handle, group.handle.builder
     kind = "REDUCE" if site.operator == "reduce" else "AGGREGATE"
     store = how.store or builder.name("KTABLE-AGGREGATE-STATE-STORE")
-    sink, source = builder.name("KSTREAM-SINK"), builder.name("KSTREAM-SOURCE")
-    topic = RepartitionTopic(f"{group.name or store}-repartition")
-    builder.add_repartition_topic(topic, site)
-    changes = ChangeSerde(handle.value)
-    builder.add(
-        Sink(
-            name=sink, parents=(handle.node,), site=site, topic=topic.name, key=handle.key, value=changes, internal=True
-        )
+    sink, source = (
+        builder.name(f"KSTREAM-{kind}", how.name and f"{how.name}-{kind.lower()}") for kind in ("SINK", "SOURCE")
     )
-    builder.add(
-        Source(name=source, parents=(), site=site, topics=(topic.name,), key=handle.key, value=changes, internal=True)
-    )
+    topic = RepartitionTopic(f"{group.name.given or store}-repartition")
+    shared = builder.source_of(topic.name) if group.name.used else None
+    if shared is None:
+        _through(handle, topic, (sink, source), site)
+        group.name.used = group.name.given is not None
     builder.add_store(how.spec(store, handle.key, stored), site)
     added = TableAggregate(
         name=builder.name(f"KTABLE-{kind}", how.name),
-        parents=(source,),
+        parents=(source if shared is None else shared.name,),
         site=site,
         store=store,
         emit=how.emission(builder, site),
         aggregation=aggregation,
     )
     return handle.after(added, value=results, store=store)
+
+
+def _through(handle: Handle, topic: RepartitionTopic, names: tuple[str, str], site: CallSite) -> None:
+    """A table's changes, old and new values together, go through a topic."""
+    sink, source = names
+    handle.builder.add_repartition_topic(topic, site)
+    changes: dict[str, Any] = {"site": site, "key": handle.key, "value": ChangeSerde(handle.value), "internal": True}
+    handle.builder.add(Sink(name=sink, parents=(handle.node,), topic=topic.name, **changes))
+    handle.builder.add(Source(name=source, parents=(), topics=(topic.name,), **changes))
 
 
 # --- joins
@@ -208,6 +214,8 @@ def _side_names(left: Handle, name: str | None) -> tuple[str, str]:
 
 
 def _kept(table: Handle, how: Materialized, site: CallSite) -> dict[str, Any]:
+    if how.store is None and how.history is not None:
+        raise TopologyError(f"{site}: history= is of a store; name it with store=")
     return {"store": how.store, "emit": how.emission(table.builder, site) if how.store else "every"}
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from millstream.duration import Duration, parse_duration_ms
 from millstream.errors import ConfigError, TopologyError
-from millstream.plan.nodes import StoreSpec
+from millstream.plan.nodes import StoreName, StoreSpec
 from millstream.plan.site import CallSite
 from millstream.plan.windows import (
     FOREVER,
@@ -44,7 +44,7 @@ class Windowing:
 
     def store(self, name: str, key: Serde[Any], value: Serde[Any]) -> StoreSpec:
         """The declaration of the store that holds the windows."""
-        shows = _ON_CLOSE_SHOWS_MS if self.on_close and not isinstance(self.windows, SessionWindows) else 0
+        longer = self.on_close and not isinstance(self.windows, SessionWindows) and not _in_memory(name)
         return StoreSpec(
             name,
             "session" if isinstance(self.windows, SessionWindows) else "window",
@@ -53,7 +53,7 @@ class Windowing:
             window_ms=self._size_ms,
             retention_ms=self.retention_ms,
             by_key=isinstance(self.windows, SlidingWindows),
-            shows_ms=shows,
+            shows_ms=_ON_CLOSE_SHOWS_MS if longer else 0,
         )
 
     def keys(self, key: Serde[Any]) -> Serde[Any]:
@@ -73,6 +73,10 @@ class Windowing:
                 return FOREVER
             case SessionWindows():
                 return 0
+
+
+def _in_memory(name: str) -> bool:
+    return isinstance(name, StoreName) and name.store_type == "memory"
 
 
 def windowing(windows: Windows, retention: Duration | None, idle_after: Duration | None, site: CallSite) -> Windowing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from millstream.engine.emission import emitter
+from millstream.engine.emission import emitter, versions
 from millstream.engine.folds import fold_for, old_of_none
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.engine.sessions import session_aggregate
@@ -44,7 +44,7 @@ def _aggregate(node: Aggregate, downstream: Downstream, parts: Parts) -> NodeFun
     fold = fold_for(node.aggregation)
     emit = emitter(node.emit, downstream, parts, fold.result, sends_old=node.sends_old)
     get, first, then = rows.get, fold.first, fold.then
-    versioned = isinstance(rows, VersionedRows)
+    update = versions(rows, emit, parts) if isinstance(rows, VersionedRows) else None
     touch: Callable[[Any, int], None] = rows.touch if isinstance(rows, KeyValueRows) else lambda _key, _time: None
     none = old_of_none(fold, node)
     metrics, failed = parts.metrics, parts.failures.processing
@@ -61,9 +61,11 @@ def _aggregate(node: Aggregate, downstream: Downstream, parts: Parts) -> NodeFun
             return failed(node.name, node.site, error)
         if row is not None and row[1] > timestamp:  # A2
             timestamp = row[1]
+        if update is not None:
+            return update(key, new, old, timestamp)
         if new is None:  # A3
             rows.delete(key, timestamp)
-        elif row is None or versioned:
+        elif row is None:
             rows.put(key, new, timestamp)
         else:
             row[0], row[1] = new, timestamp

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from millstream.engine.context import Place
 from millstream.engine.parts import Downstream, Parts
 from millstream.plan.nodes import Emit
+from millstream.state import VersionedRows
 
 # token (what tells rows apart), key, new and old value as stored (None: no row), timestamp
 EmitFunction: TypeAlias = Callable[[Any, Any, Any, Any, int], None]
@@ -55,6 +56,26 @@ def with_results(
     return with_old if sends_old else without_old
 
 
+def versions(rows: VersionedRows, emit: EmitFunction, parts: Parts) -> Callable[[Any, Any, Any, int], None]:
+    """Puts an update of (key, new, old, timestamp) into a versioned store and passes it on (rule K15): not if it is
+    older than the history, and told as such if it is not its key's latest version.
+    """
+    context, metrics = parts.context, parts.metrics
+
+    def update(key: Any, new: Any, old: Any, timestamp: int) -> None:
+        latest = rows.put(key, new, timestamp)
+        if latest is None:
+            metrics.dropped += 1
+            return
+        before, context.latest = context.latest, latest
+        try:
+            emit(key, key, new, old, timestamp)
+        finally:
+            context.latest = before
+
+    return update
+
+
 def _latest(forward: Callable[[Any, Any, Any, int], None], parts: Parts) -> EmitFunction:
     context = parts.context
     pending: dict[Any, list[Any]] = {}  # [key, new and old value, timestamp, headers], and the place if it is asked for
@@ -87,4 +108,4 @@ def _latest(forward: Callable[[Any, Any, Any, int], None], parts: Parts) -> Emit
             context.headers, context.rows, context.row = (), None, -1
 
     parts.flushes.append(flush)
-    return placed if parts.failures.ask_for_sources else latest
+    return placed if parts.wants_places else latest

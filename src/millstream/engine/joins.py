@@ -7,6 +7,7 @@ from typing import Any
 
 from millstream.engine.context import NOWHERE, TaskContext
 from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.engine.rows import place_of
 from millstream.model import TopicPartition
 from millstream.plan.function import UserFunction
 from millstream.plan.nodes import GlobalJoin, TableJoin
@@ -39,6 +40,7 @@ def _buffered(node: TableJoin, join: NodeFunction, parts: Parts) -> NodeFunction
     """Rule J17: records wait until the stream is the grace ahead of them, and then meet the rows of their own time."""
     waiting: JoinBufferRows = parts.rows(str(node.buffer))
     context, metrics, grace_ms, left = parts.context, parts.metrics, node.grace_ms, node.left
+    places = parts.wants_places
     stream_time = -1
 
     def start() -> None:
@@ -61,11 +63,15 @@ def _buffered(node: TableJoin, join: NodeFunction, parts: Parts) -> NodeFunction
         join_due()
 
     def join_due() -> None:
-        headers = context.headers
-        for record in waiting.due(stream_time - grace_ms):
-            context.headers = record.headers
-            join(record.key, record.value, record.timestamp)
-        context.headers = headers
+        headers, rows, row = context.headers, context.rows, context.row
+        try:
+            for record in waiting.due(stream_time - grace_ms):
+                context.headers = record.headers
+                if places:
+                    context.rows, context.row = place_of(record.source, record.offset, record.timestamp), 0
+                join(record.key, record.value, record.timestamp)
+        finally:
+            context.headers, context.rows, context.row = headers, rows, row
 
     def pass_time(time: int) -> None:
         nonlocal stream_time
@@ -83,9 +89,8 @@ def _buffered(node: TableJoin, join: NodeFunction, parts: Parts) -> NodeFunction
 
 def _place(context: TaskContext) -> tuple[TopicPartition, int]:
     """Where the record at hand came from; records of a punctuation have no place."""
-    if context.rows is None:
-        return NOWHERE, -1
-    return context.rows.source, context.rows.offsets[context.row]
+    rows, row = context.place()
+    return (NOWHERE, -1) if rows is None else (rows.source, rows.offsets[row])
 
 
 def global_join(node: GlobalJoin, downstream: Downstream, parts: Parts) -> NodeFunction:

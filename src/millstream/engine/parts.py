@@ -64,6 +64,11 @@ class Parts:
     discards: list[Callable[[], None]] = field(default_factory=list)  # when what is under way is given up
     closes: list[Callable[[], None]] = field(default_factory=list)
 
+    @property
+    def wants_places(self) -> bool:
+        """Whether anything asks where records came from, so that those which were held back must tell it too."""
+        return self.failures.ask_for_sources or any(node.needs_place for node in self.nodes.values())
+
     def idle_timer(
         self,
         own_ms: int | None,

@@ -48,6 +48,16 @@ class LoadedRows:
         return self.run_end - length_hint(self.running) - 1
 
 
+def place_of(source: TopicPartition, offset: int, timestamp: int) -> LoadedRows | None:
+    """Where a record stood that was held back meanwhile, as its row 0; its bytes are not kept.
+
+    None for one that a punctuation made, which stands nowhere.
+    """
+    if offset < 0:
+        return None
+    return LoadedRows(source, [offset], [timestamp], [None], [None], [None], [None], None, offset + 1)
+
+
 class KeyCache(dict[bytes, Any]):
     """Decoded keys by their bytes: a repeated key is decoded, and hashed, once."""
 

@@ -68,7 +68,7 @@ class LatestSessions:
     def __init__(self, forward: Callable[[Any, Any, Any, int], None], parts: Parts) -> None:
         self._forward = forward
         self._context = parts.context
-        self._place = parts.context.place if parts.failures.ask_for_sources else lambda: (None, -1)
+        self._place = parts.context.place if parts.wants_places else lambda: (None, -1)
         self._pending: dict[Session, tuple[Told, Place]] = {}  # by last update, the oldest first (rule E3)
         self._left: list[Update] = []  # of a round that failed
         parts.flushes.append(self.flush)

@@ -147,11 +147,16 @@ class SessionCloser:
         self._until = 0  # sessions that end before are in it, or closed; the others are found in their store
         self._pushed = 0
         self._lossless = lossless(parts.settings)
+        self._segmented = parts.specs[self._store].store_type != "memory"
         self.last_close = -1
         self._rows.awaited_from = 0
 
     def _lost(self, session: Session) -> bool:
-        """Kafka's store finds what has closed as long as it lies in a segment that is still kept (rule W20)."""
+        """Kafka's store finds what has closed as long as it lies in a segment that is still kept; the one in memory,
+        which has no segments, as long as the retention says (rule W20).
+        """
+        if not self._segmented:
+            return not self._lossless and session.end <= self._rows.largest_end - self._rows.retention_ms
         segment_ms = max(self._rows.retention_ms // 2, _LEAST_SEGMENT_MS)
         kept_from = (self._rows.largest_end - self._rows.retention_ms) // segment_ms
         return not self._lossless and session.end // segment_ms < kept_from

@@ -68,8 +68,8 @@ def _outer(node: StreamJoin, other: JoinRows, downstream: Downstream, parts: Par
 
     def pass_due(now: int) -> bool:
         """Rule J8; whether the record may go on."""
-        if parked.min_time is not None and parked.min_time + wait >= now:
-            return True
+        if wait <= 0 if parked.min_time is None else parked.min_time + wait >= now:
+            return True  # where minTs is unset, Kafka Streams' sum overflows and it looks, unless it has nothing to add
         if interval_ms:  # E9
             if context.wall_ms < parked.next_look_ms:
                 return True

@@ -6,6 +6,7 @@ from typing import Any
 
 from millstream.engine.context import NOWHERE
 from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.engine.rows import place_of
 from millstream.errors import ProcessingError
 from millstream.plan.nodes import Aggregate, TableNode
 from millstream.plan.suppress import Suppress
@@ -28,6 +29,7 @@ class Buffer:
         self._forward = downstream.forward
         self._context = parts.context
         self._times = parts.close_times
+        self._places = parts.wants_places
         self._time = -1
         self._above = _windowed_above(node, parts)
         self._clocks = parts.clocks
@@ -93,12 +95,14 @@ class Buffer:
 
     def _pass_on(self, held: Held) -> None:
         context = self._context
-        headers, timestamp = context.headers, context.timestamp
+        headers, timestamp, rows, row = context.headers, context.timestamp, context.rows, context.row
         context.headers, context.timestamp = held.headers, held.timestamp
+        if self._places:
+            context.rows, context.row = place_of(held.source, held.offset, held.timestamp), 0
         try:
             self._forward(held.key, held.new, held.old if self._node.sends_old else None, held.timestamp)
         finally:
-            context.headers, context.timestamp = headers, timestamp
+            context.headers, context.timestamp, context.rows, context.row = headers, timestamp, rows, row
 
 
 def _windowed_above(node: Suppress, parts: Parts) -> list[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from millstream.engine.emission import emitter
+from millstream.engine.emission import emitter, versions
 from millstream.engine.folds import balanced_functions, result_of
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.errors import ProcessingError
 from millstream.plan.aggregation import Balanced, Declared
 from millstream.plan.tables import TableAggregate, TableSelect
 from millstream.serde import Change
-from millstream.state import KeyValueRows
+from millstream.state import KeyValueRows, VersionedRows
 
 Pair = tuple[Any, Any] | None
 
@@ -55,11 +55,12 @@ def _balance(aggregation: Balanced | Declared) -> Balanced:
 
 def table_aggregate(node: TableAggregate, downstream: Downstream, parts: Parts) -> NodeFunction:
     """Rules K12 and K13."""
-    rows: KeyValueRows = parts.rows(str(node.store))
+    rows: KeyValueRows | VersionedRows = parts.rows(str(node.store))
     emit = emitter(node.emit, downstream, parts, result_of(node), sends_old=node.sends_old)
     balance = _balance(node.aggregation)
     initialize, add, subtract = balance.initializer, balance.add, balance.subtract
     failed = parts.failures.processing
+    update = versions(rows, emit, parts) if isinstance(rows, VersionedRows) else None
 
     def balanced(key: Any, change: Change, aggregate: Any) -> Any:
         new, old = change
@@ -82,6 +83,8 @@ def table_aggregate(node: TableAggregate, downstream: Downstream, parts: Parts) 
             return failed(node.name, node.site, error)
         if row is not None and row[1] > timestamp:
             timestamp = row[1]
+        if update is not None:
+            return update(key, after, before, timestamp)
         if after is None:
             rows.delete(key, timestamp)
         else:

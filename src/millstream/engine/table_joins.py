@@ -68,8 +68,12 @@ def table_table_join(node: TableTableJoin, downstream: Downstream, parts: Parts)
 
 
 def table_merge(node: TableMerge, downstream: Downstream, parts: Parts) -> NodeFunction:
-    """Both sides' results as one table, in a store if it was given one."""
+    """Both sides' results as one table, in a store if it was given one.
+
+    Each update brings its own old value, which is not always what was stored: where both sides change with one record,
+    each of them joins its old value with the other's new one.
+    """
     if node.store is None:
         return downstream.forward
-    put = stored_updates(node, downstream, parts)
-    return lambda key, new, _old, timestamp: put(key, new, timestamp)
+    put = stored_updates(node, downstream, parts, own_old=node.emit == "every")
+    return lambda key, new, old, timestamp: put(key, new, timestamp, old)

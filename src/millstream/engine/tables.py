@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from millstream.engine.emission import EmitFunction, emitter
+from millstream.engine.emission import EmitFunction, emitter, versions
 from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.plan.nodes import TableNode, TableSource, ToStream
 from millstream.plan.tables import TableFilter, TableMapValues
@@ -33,37 +33,36 @@ def table_source(node: TableSource, downstream: Downstream, parts: Parts) -> Nod
     return stored
 
 
-def stored_updates(node: TableNode, downstream: Downstream, parts: Parts) -> NodeFunction:
-    """Puts each new value into the node's store and passes the update on, with the value that was stored as the old."""
+def stored_updates(node: TableNode, downstream: Downstream, parts: Parts, *, own_old: bool = False) -> NodeFunction:
+    """Puts each new value into the node's store and passes the update on, with the value that was stored as the old.
+
+    With `own_old` the old value is what the update brings along as its fourth argument.
+    """
     rows: KeyValueRows | VersionedRows = parts.rows(str(node.store))
     emit: EmitFunction = emitter(node.emit, downstream, parts, sends_old=node.sends_old)
-    context, metrics = parts.context, parts.metrics
-
-    def put_version(key: Any, value: Any, timestamp: int) -> None:
-        """Rule K15: an update older than the history is dropped; one that is not the latest is passed on as such."""
-        row = rows.get(key)
-        latest = rows.put(key, value, timestamp)
-        if latest is None:
-            metrics.dropped += 1
-            return
-        before, context.latest = context.latest, latest
-        try:
-            emit(key, key, value, None if row is None else row[0], timestamp)
-        finally:
-            context.latest = before
-
+    context = parts.context
     if isinstance(rows, VersionedRows):
+        update = versions(rows, emit, parts)
+
+        def put_version(key: Any, value: Any, timestamp: int, old: Any = None) -> None:
+            if not own_old:
+                row = rows.get(key)
+                old = None if row is None else row[0]
+            update(key, value, old, timestamp)
+
         return put_version
 
-    def put(key: Any, value: Any, timestamp: int) -> None:
+    def put(key: Any, value: Any, timestamp: int, old: Any = None) -> None:
         row = rows.get(key)
+        if not own_old:
+            old = None if row is None else row[0]
         if value is None:
             rows.delete(key, timestamp)
         else:
             rows.put(key, value, timestamp)
         latest, context.latest = context.latest, True  # a plain store knows one version, which is the latest
         try:
-            emit(key, key, value, None if row is None else row[0], timestamp)
+            emit(key, key, value, old, timestamp)
         finally:
             context.latest = latest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import uuid
 from typing import Any, NoReturn, TypeVar
@@ -10,6 +11,7 @@ from millstream.serde.functions import FunctionSerde
 
 N = TypeVar("N", int, float)
 
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 _SHOWN = 20  # bytes of what cannot be read that an error shows
 _OTHER_FORM = "was it written as text, or with another serialiser?"
 
@@ -18,6 +20,16 @@ def _encode_text(value: str) -> bytes:
     if not isinstance(value, str):
         raise TypeError(f"expected a string, got {type(value).__name__}")
     return value.encode()
+
+
+def _decode_text(data: bytes) -> str:
+    """As Kafka's StringDeserializer: what is no UTF-8 is read as U+FFFD, it is no error. Java takes a surrogate for one
+    malformed character, Python for three.
+    """
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return _SURROGATE.sub(b"\xef\xbf\xbd", data).decode(errors="replace")
 
 
 def _encode_bytes(value: bytes) -> bytes:
@@ -89,7 +101,7 @@ def _larger(value: Any, python_type: type) -> str:
     return ""
 
 
-STRING = FunctionSerde("string", str, _encode_text, bytes.decode)
+STRING = FunctionSerde("string", str, _encode_text, _decode_text)
 BYTES = FunctionSerde("bytes", bytes, _encode_bytes, bytes)
 BOOLEAN = FunctionSerde("boolean", bool, _encode_bool, _decode_bool)
 INT16 = _number("int16", int, ">h")
