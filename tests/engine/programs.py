@@ -360,11 +360,13 @@ STEPS: dict[str, Callable[[Values], Values]] = {
 KEYS = ("x", "y", "z", "w")
 
 
-def build(recipe: list[tuple[str, int]], emit: str) -> Program:
+def build(recipe: list[tuple[str, int]], emit: str, optimize: str = "none") -> Program:
     building = Building(emit)
     for kind, which in recipe:
         building.step("count_" if kind == "count" else kind, which)
-    return building.finish()
+    program = building.finish()
+    program.optimize = optimize
+    return program
 
 
 def recipes(*kinds: str) -> st.SearchStrategy[list[tuple[str, int]]]:

@@ -43,10 +43,10 @@ def topics_of(random: Random, size: int) -> Topics:
     return {topic: records(random, random.randint(0, size)) for topic in ("a", "b", "t", "g")}
 
 
-def plan_of(recipe: Recipe, topics: Topics, partitions: int, emit: str = "every") -> Plan:
+def plan_of(recipe: Recipe, topics: Topics, partitions: int, emit: str = "every", optimize: str = "none") -> Plan:
     outputs = dict.fromkeys(("out0", "out1", "windows", "dlq"), 2)
     counts = dict.fromkeys(("a", "b", "t"), partitions) | {"g": 1} | outputs
-    plan = Plan(build(recipe, emit), counts, settings=SETTINGS)
+    plan = Plan(build(recipe, emit, optimize), counts, settings=SETTINGS)
     plan.global_rows = {"g": [row for row in topics["g"] if row.value != b"{broken"]}
     return plan
 
@@ -109,12 +109,12 @@ ALL = recipes(
 
 
 @QUICK
-@example([("join", 1)], 13, 1, 4300)  # two partitions that begin with a record that cannot be decoded
-@given(ALL, st.integers(0, 40), st.integers(1, 3), st.integers(0, 2**32))
-def test_cuts_change_no_byte(recipe: Recipe, size: int, partitions: int, seed: int) -> None:
+@example([("join", 1)], 13, 1, 4300, "none")  # two partitions that begin with a record that cannot be decoded
+@given(ALL, st.integers(0, 40), st.integers(1, 3), st.integers(0, 2**32), st.sampled_from(("none", "all")))
+def test_cuts_change_no_byte(recipe: Recipe, size: int, partitions: int, seed: int, optimize: str) -> None:
     random = Random(seed)
     topics = topics_of(random, size)
-    plan = plan_of(recipe, topics, partitions)
+    plan = plan_of(recipe, topics, partitions, optimize=optimize)
     for spec, inputs in inputs_of_all_tasks(plan, topics):
         whole = one_record_rounds(plan, spec, inputs)
         cut = Replay(plan, spec, inputs, random).run()
