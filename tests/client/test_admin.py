@@ -6,6 +6,7 @@ from millstream.client.contract import TopicSpec
 from millstream.client.librdkafka import LibrdkafkaClient
 from millstream.errors import BrokerUnavailableError, ConfigError, KafkaError
 from tests.client.brokers import unique
+from tests.client.until import until
 
 
 def test_created_topics_are_counted(client):
@@ -22,6 +23,26 @@ def test_a_topic_that_exists_is_left_alone(client, new_topic):
     admin = client.admin()
     admin.create_topics([TopicSpec(topic, 7, {})], timeout_ms=10_000)
     assert admin.partition_counts(timeout_ms=5_000)[topic] == 2
+    admin.close()
+
+
+def test_a_topic_made_anew_has_another_id(client, new_topic):
+    topic, other = new_topic(partitions=1), new_topic(partitions=1)
+    admin = client.admin()
+    first = admin.topic_ids([topic, other], timeout_ms=10_000)
+    assert len({first[topic], first[other]}) == 2
+    assert admin.topic_ids([topic], timeout_ms=10_000) == {topic: first[topic]}
+    assert admin.topic_ids([], timeout_ms=10_000) == {}
+    with pytest.raises(KafkaError, match="asking for the id of topic nowhere"):
+        admin.topic_ids(["nowhere"], timeout_ms=300)
+    for future in admin._client.delete_topics([topic]).values():
+        future.result()
+
+    def made_anew() -> bool:
+        admin.create_topics([TopicSpec(topic, 1, {})], timeout_ms=10_000)
+        return admin.topic_ids([topic], timeout_ms=10_000)[topic] != first[topic]
+
+    until(made_anew)
     admin.close()
 
 

@@ -112,6 +112,27 @@ def test_files_that_do_not_fit_the_changelog_are_set_aside(client, place, caplog
     assert counts(read_all(client, place.sink, 1)) == Counter(WORDS)
 
 
+def test_files_of_a_changelog_that_was_made_anew_are_set_aside(client, place, caplog):
+    """Its offsets may have come beyond those of the files."""
+    write(client, place.source, lines(WORDS[:200]), 1)
+    run_through(place.app, client, 200)
+    disk = RocksTaskDisk(place.folder.database, ["counts"], RocksMemory(2_000_000))
+    known = disk.topics()["counts"]
+    batch = disk.batch()
+    batch.topic("counts", "of-before")
+    disk.write(batch)
+    del batch
+    disk.close()
+    write(client, place.source, lines(WORDS[200:]), 1)
+    run_through(place.app, client, 100)
+    assert "deleted and made anew" in caplog.text
+    assert (place.folder.path / "db.aside-1").is_dir()
+    assert counts(read_all(client, place.sink, 1)) == Counter(WORDS)
+    disk = RocksTaskDisk(place.folder.database, ["counts"], RocksMemory(2_000_000))
+    assert disk.topics()["counts"] == known
+    disk.close()
+
+
 def test_a_folder_of_another_process_is_waited_for(client, place, caplog):
     write(client, place.source, lines(WORDS), 1)
     assert place.folder.lock()

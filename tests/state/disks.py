@@ -55,12 +55,16 @@ class MemoryTaskDisk:
         self.names: Sequence[str] = tuple(names)
         self.disks = {name: MemoryDisk() for name in names}
         self.at: dict[str, int] = {}
+        self.ids: dict[str, str] = {}
 
     def store(self, name: str) -> MemoryDisk:
         return self.disks[name]
 
     def offsets(self) -> Mapping[str, int]:
         return dict(self.at)
+
+    def topics(self) -> Mapping[str, str]:
+        return dict(self.ids)
 
     def batch(self) -> MemoryBatch:
         return MemoryBatch()
@@ -69,6 +73,8 @@ class MemoryTaskDisk:
         for name, operation, *given in batch.operations:
             if operation == "offset":
                 self.at[name] = given[0]
+            elif operation == "topic":
+                self.ids[name] = given[0]
             elif operation == "note":
                 self.disks[name].noted = given[0]
             else:
@@ -86,6 +92,9 @@ class MemoryBatch:
 
     def offset(self, name: str, offset: int) -> None:
         self.operations.append((name, "offset", offset))
+
+    def topic(self, name: str, topic_id: str) -> None:
+        self.operations.append((name, "topic", topic_id))
 
 
 class StoreBatch:

@@ -186,6 +186,9 @@ class Admin(Protocol):
     def partition_counts(self, *, timeout_ms: int) -> Mapping[str, int]:
         """Number of partitions of every topic there is."""
 
+    def topic_ids(self, topics: Sequence[str], *, timeout_ms: int) -> Mapping[str, str]:
+        """What tells each of these topics from an earlier one of the same name; none where the broker doesn't say."""
+
     def create_topics(self, topics: Sequence[TopicSpec], *, timeout_ms: int) -> None:
         """Create topics and wait until they can be used; one that exists already is left alone."""
 

@@ -9,8 +9,8 @@ from millstream.config import Settings
 from millstream.engine import stores_on_disk
 from millstream.errors import StateError
 from millstream.model import TopicPartition
-from millstream.plan.internal import TaskId
-from millstream.plan.topology import SubTopology
+from millstream.plan.internal import TaskId, changelog_topic
+from millstream.plan.topology import SubTopology, Topology
 from millstream.state import CacheBudget, TaskDisk
 from millstream.state.folder import TaskFolder
 from millstream.state.rocksdb import RocksMemory, RocksTaskDisk
@@ -21,11 +21,17 @@ Marks = Mapping[TopicPartition, tuple[int, int]]  # first offset and end offset 
 
 
 class LocalState:
-    """The folders of one application on this machine, and the memory that one worker's stores on disk share."""
+    """The folders of one application on this machine, and the memory that one worker's stores on disk share.
 
-    def __init__(self, settings: Settings) -> None:
+    `topic_ids` are those of the changelogs, as far as the broker tells: files of a changelog that was deleted and made
+    anew are of no use, whatever their offsets say.
+    """
+
+    def __init__(self, settings: Settings, topic_ids: Mapping[str, str] | None = None) -> None:
+        self._app_id = settings.application_id
         self._root = settings.state_dir / settings.application_id
         self._default = settings.store
+        self._ids = topic_ids or {}
         self._memory = RocksMemory(settings.rocksdb_memory)
         self.budget = CacheBudget(settings.cache)
 
@@ -36,14 +42,52 @@ class LocalState:
     def folder(self, task: TaskId) -> TaskFolder:
         return TaskFolder(self._root / str(task))
 
-    def open(self, folder: TaskFolder, names: Sequence[str]) -> TaskDisk:
-        """The stores of a task whose folder is locked. A database that is broken is set aside."""
+    def open(self, folder: TaskFolder, sub: SubTopology) -> TaskDisk:
+        """The stores of a task whose folder is locked. A database that is broken, or of other topics, is set aside."""
+        ids = {store: self._ids[topic] for store, topic in changelogs(self._app_id, sub).items() if topic in self._ids}
+        disk = self._opened(folder, sub)
+        strange = [store for store, topic_id in disk.topics().items() if ids.get(store, topic_id) != topic_id]
+        if strange:
+            disk.close()
+            aside = folder.set_aside()
+            LOG.warning(
+                "%s has the store %s of a changelog that was deleted and made anew: it is set aside as %s; its stores "
+                "are restored from their changelogs",
+                folder.database,
+                strange[0],
+                aside,
+            )
+            disk = self._opened(folder, sub)
+        batch = disk.batch()
+        for store in disk.names:
+            if store in ids:
+                batch.topic(store, ids[store])
+        disk.write(batch)
+        return disk
+
+    def _opened(self, folder: TaskFolder, sub: SubTopology) -> TaskDisk:
+        names = self.names(sub)
         try:
             return RocksTaskDisk(folder.database, names, self._memory)
         except StateError as error:
             aside = folder.set_aside()
             LOG.warning("%s: it is set aside as %s; its stores are restored from their changelogs", error, aside)
             return RocksTaskDisk(folder.database, names, self._memory)
+
+
+def changelogs(app_id: str, sub: SubTopology) -> dict[str, str]:
+    """The topic that is the changelog of each store."""
+    return {store.name: store.source_topic or changelog_topic(app_id, store.name) for store in sub.stores}
+
+
+def changelogs_on_disk(topology: Topology, settings: Settings) -> list[str]:
+    """The topics that local files are made of."""
+    return [
+        topic
+        for sub in topology.subtopologies
+        for store, topic in changelogs(settings.application_id, sub).items()
+        if store in stores_on_disk(sub.stores, settings.store)
+    ]
 
 
 def misfit(checkpoint: Mapping[TopicPartition, int], marks: Marks) -> str | None:

@@ -90,7 +90,7 @@ class Opening:
 
     def _compiled(self, held: HeldTask) -> Task:
         sub = self._in.topology.subtopology(held.spec.id.subtopology)
-        disk = None if held.folder is None else self._in.local.open(held.folder, self._in.local.names(sub))
+        disk = None if held.folder is None else self._in.local.open(held.folder, sub)
         try:
             return compile_task(sub, held.spec, self._wiring(), disk)
         except BaseException:

@@ -19,7 +19,7 @@ from millstream.runtime.collector import rare_collections
 from millstream.runtime.commit import Committer, Procedure
 from millstream.runtime.decisions import CommitFacts, commit_due, idle_wait_ms
 from millstream.runtime.intake import Intake
-from millstream.runtime.local_state import LocalState
+from millstream.runtime.local_state import LocalState, changelogs_on_disk
 from millstream.runtime.opening import Surroundings
 from millstream.runtime.outlet import Outlet
 from millstream.runtime.processing import Processing
@@ -77,6 +77,8 @@ class Worker:
             outlet = Outlet(producer)
             ground = Ground(data, outlet, self._clock, self._settings.call_timeout_ms)
             prepared = start_up(self._topology, self._settings, admin, ground)
+            on_disk = changelogs_on_disk(self._topology, self._settings)
+            ids = admin.topic_ids(on_disk, timeout_ms=self._settings.call_timeout_ms)
         membership = self._client.membership(self._settings.application_id, prepared.table.topic)
         stack.callback(membership.close)
         intake = Intake(data, self._settings, self._clock)
@@ -93,7 +95,7 @@ class Worker:
             data,
             membership,
             self._clock,
-            LocalState(self._settings),
+            LocalState(self._settings, ids),
         )
         return Loop(surroundings, tables, outlet)
 

@@ -58,6 +58,9 @@ class TaskBatch(Protocol):
     def offset(self, name: str, offset: int) -> None:
         """The changelog of a store is in it up to, and without, this offset."""
 
+    def topic(self, name: str, topic_id: str) -> None:
+        """The id of the topic that is the changelog of a store."""
+
 
 class TaskDisk(Protocol):
     """A task's stores on disk."""
@@ -70,6 +73,9 @@ class TaskDisk(Protocol):
 
     def offsets(self) -> Mapping[str, int]:
         """By store, the offset in its changelog from which on it lacks the records."""
+
+    def topics(self) -> Mapping[str, str]:
+        """By store, the id of the topic that was its changelog."""
 
     def batch(self) -> TaskBatch: ...
 

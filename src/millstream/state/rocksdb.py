@@ -27,7 +27,7 @@ from millstream.state.disk import DiskBatch
 _OFFSET = Struct(">q")
 _DEFAULT = "default"  # the column family that every RocksDB has: ours for offsets and notes
 _PREFIX = "store:"  # so that no store's name is that one
-_OFFSETS, _NOTES = b"offset:", b"note:"
+_OFFSETS, _NOTES, _TOPICS = b"offset:", b"note:", b"topic:"
 _LOG_FILES, _LOG_BYTES = 2, 1_000_000
 _WAL_BYTES = 64_000_000
 _ARENA_BYTES = 65_536  # each family takes at least this of the shared buffers; the default is 1 MB
@@ -120,6 +120,9 @@ class RocksBatch:
     def offset(self, name: str, offset: int) -> None:
         self.operations.put(_OFFSETS + name.encode(), _OFFSET.pack(offset))
 
+    def topic(self, name: str, topic_id: str) -> None:
+        self.operations.put(_TOPICS + name.encode(), topic_id.encode())
+
 
 class _StoreBatch:
     def __init__(self, operations: WriteBatch, family: Any, name: str) -> None:
@@ -162,6 +165,10 @@ class RocksTaskDisk:
     def offsets(self) -> Mapping[str, int]:
         found = {name: self._database.get(_OFFSETS + name.encode()) for name in self.names}
         return {name: _OFFSET.unpack(data)[0] for name, data in found.items() if data is not None}
+
+    def topics(self) -> Mapping[str, str]:
+        found = {name: self._database.get(_TOPICS + name.encode()) for name in self.names}
+        return {name: data.decode() for name, data in found.items() if data is not None}
 
     def batch(self) -> RocksBatch:
         return RocksBatch(self._families)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from confluent_kafka import KafkaError as RdKafkaError
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata
 from confluent_kafka.cimpl import NewTopic
@@ -18,6 +18,7 @@ from millstream.errors import BrokerUnavailableError, KafkaError
 
 ATTEMPT_S = 1.0
 USABLE_CHECK_S = 0.05
+_NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # of brokers before Kafka 2.8
 
 
 class LibrdkafkaAdmin:
@@ -35,6 +36,30 @@ class LibrdkafkaAdmin:
     def partition_counts(self, *, timeout_ms: int) -> Mapping[str, int]:
         topics = self._metadata(timeout_ms).topics
         return {name: len(topic.partitions) for name, topic in topics.items()}
+
+    def topic_ids(self, topics: Sequence[str], *, timeout_ms: int) -> Mapping[str, str]:
+        until = time.monotonic() + timeout_ms / 1000
+        while topics:
+            try:
+                found = self._ids(topics, max(until - time.monotonic(), USABLE_CHECK_S))
+            except KafkaError as error:  # a topic that was just created is unknown to some brokers for a moment
+                if not error.retriable or time.monotonic() > until:
+                    raise
+                time.sleep(USABLE_CHECK_S)
+            else:
+                return {name: each for name, each in found.items() if each != _NO_ID}
+        return {}
+
+    def _ids(self, topics: Sequence[str], limit_s: float) -> dict[str, str]:
+        found = {}
+        for name, future in self._client.describe_topics(
+            TopicCollection(list(topics)), request_timeout=limit_s
+        ).items():
+            try:
+                found[name] = str(future.result(limit_s).topic_id)
+            except KafkaException as failed:
+                raise raised(failed, f"asking for the id of topic {name}") from failed
+        return found
 
     def create_topics(self, topics: Sequence[TopicSpec], *, timeout_ms: int) -> None:
         if not topics:
