@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ class Broker:
         self.metadata = Journal(data / "metadata.journal" if data else None, written)
         self._groups_journal = Journal(data / "groups.journal" if data else None, written)
         if _CLUSTER_ID not in self.metadata:
-            self.metadata.put({_CLUSTER_ID: str(new_id())})
+            self.metadata.put({_CLUSTER_ID: urlsafe_b64encode(new_id().bytes).decode().rstrip("=")})
         self.cluster_id: str = self.metadata.get(_CLUSTER_ID)
         self.catalogue = Catalogue(self.metadata, new_id, Room(settings.topics, settings.topic_partitions))
         self.partitions = Partitions(self.catalogue, data / "topics" if data else None, self._log_opening(data))

@@ -67,6 +67,7 @@ HANDLERS: Mapping[int, Callable[[Broker, Call, Any, Reply], None]] = MappingProx
         apis.ALTER_PARTITION_REASSIGNMENTS: admin.alter_partition_reassignments,
         apis.LIST_PARTITION_REASSIGNMENTS: admin.list_partition_reassignments,
         apis.OFFSET_DELETE: commits.offset_delete,
+        apis.DESCRIBE_CLIENT_QUOTAS: admin.describe_client_quotas,
         apis.DESCRIBE_CLUSTER: cluster.describe_cluster,
         apis.DESCRIBE_PRODUCERS: producers.describe_producers,
         apis.DESCRIBE_TRANSACTIONS: producers.describe_transactions,

@@ -141,9 +141,9 @@ def test_transactions_are_listed_by_what_is_asked(core: Core) -> None:
     assert listed(core, state_filters=("Ongoing",)) == ["a-2"]
     assert listed(core, producer_id_filters=(runs.producer_id,)) == ["a-2"]
     assert listed(core, transactional_id_pattern="a-.*") == ["a-1", "a-2"]
-    assert listed(core, duration_filter=10) == []
+    assert "a-2" not in listed(core, duration_filter=10)
     core.advance(11)
-    assert listed(core, duration_filter=10) == ["a-2"]
+    assert listed(core, duration_filter=10) == ["a-1", "a-2", "b-1"], "those that run, and those that never did"
     schema = request_type(apis.LIST_TRANSACTIONS, 2)
     strange = schema(state_filters=("Asleep",), producer_id_filters=())
     assert core.ask(apis.LIST_TRANSACTIONS, 2, strange).unknown_state_filters == ("Asleep",)
@@ -205,3 +205,19 @@ def test_the_broker_is_the_only_voter(core: Core) -> None:
     answer = core.ask(apis.DESCRIBE_QUORUM, 2, schema(topics=()))
     [partition] = answer.topics[0].partitions
     assert (partition.leader_id, [each.replica_id for each in partition.current_voters]) == (0, [0])
+
+
+def test_operations_are_told_to_who_asks(core: Core) -> None:
+    schema = request_type(apis.DESCRIBE_CLUSTER, 1)
+    told = core.ask(apis.DESCRIBE_CLUSTER, 1, schema(include_cluster_authorized_operations=True))
+    assert told.cluster_authorized_operations == sum(1 << code for code in (5, 7, 8, 9, 10, 11, 12))
+    silent = core.ask(apis.DESCRIBE_CLUSTER, 1, schema(include_cluster_authorized_operations=False))
+    assert silent.cluster_authorized_operations == -(2**31)
+    assert len(told.cluster_id) == 22
+
+
+def test_there_are_no_quotas(core: Core) -> None:
+    component = nested(apis.DESCRIBE_CLIENT_QUOTAS, 1, "ComponentData")(entity_type="user", match_type=2, match=None)
+    asked = request_type(apis.DESCRIBE_CLIENT_QUOTAS, 1)(components=(component,), strict=False)
+    quotas = core.ask(apis.DESCRIBE_CLIENT_QUOTAS, 1, asked)
+    assert (quotas.error_code, quotas.entries) == (ErrorCode.none, ())

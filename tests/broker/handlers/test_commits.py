@@ -108,7 +108,9 @@ def test_offsets_of_subscribed_topics_stay(core: Core) -> None:
     commit(core)
     join(core, "consumer", struct.pack(">hih", 1, 1, 1) + b"t" + bytes(4))
     assert delete(core).topics[0].partitions[0].error_code is ErrorCode.group_subscribed_to_topic
+    core.broker.create_topic("other", 1, {})
     assert delete(core, "other").topics[0].partitions[0].error_code is ErrorCode.none
+    assert delete(core, "none").topics[0].partitions[0].error_code is ErrorCode.unknown_topic_or_partition
     assert committed(core) == {("t", 0): (5, "m")}
 
 

@@ -78,7 +78,7 @@ def test_defaults_pass_their_own_checks() -> None:
     [
         ("retention.ms", "-2"),
         ("cleanup.policy", "shred"),
-        ("cleanup.policy", ""),
+        ("cleanup.policy", "compact,shred"),
         ("message.timestamp.type", "Mine"),
         ("max.message.bytes", "many"),
         ("no.such.config", "1"),

@@ -5,6 +5,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -56,7 +58,25 @@ final class Kafka {
 
     String topic(Admin admin, String name, int partitions) throws Exception {
         admin.createTopics(List.of(new NewTopic(name(name), partitions, (short) 1))).all().get();
+        until(() -> partitionCount(admin, name(name)) == partitions);
         return name(name);
+    }
+
+    /** As the broker has it, which may learn of a topic a little after its making was answered; 0 for no topic. */
+    static int partitionCount(Admin admin, String topic) throws Exception {
+        try {
+            return admin.describeTopics(List.of(topic)).topicNameValues().get(topic).get().partitions().size();
+        } catch (ExecutionException unknown) {
+            return 0;
+        }
+    }
+
+    /** Waits for what becomes true soon; goes on in any case, so that what is noted then tells that it did not. */
+    static void until(Callable<Boolean> condition) throws Exception {
+        long end = System.nanoTime() + PATIENCE.toNanos();
+        while (!condition.call() && System.nanoTime() < end) {
+            Thread.sleep(20);
+        }
     }
 
     static RecordMetadata send(KafkaProducer<byte[], byte[]> producer, String topic, int partition, String value)

@@ -24,6 +24,7 @@ final class Topics implements Scenario {
             results.note("made", () -> made.numPartitions(topic).get() + "/" + made.replicationFactor(topic).get());
             results.note("made with config", () -> made.config(topic).get().get("retention.ms").value());
             Uuid id = made.topicId(topic).get();
+            Kafka.until(() -> Kafka.partitionCount(admin, topic) == 3);
             refused(kafka, admin, results);
 
             results.note("by name", () -> admin.describeTopics(List.of(topic)).topicNameValues().get(topic)
@@ -42,8 +43,8 @@ final class Topics implements Scenario {
             results.note("grown", () -> admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(5))).all().get());
             results.note("not shrunk",
                 () -> admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(2))).all().get());
-            results.note("has grown", () -> admin.describeTopics(List.of(topic)).topicNameValues().get(topic)
-                .get().partitions().size());
+            Kafka.until(() -> Kafka.partitionCount(admin, topic) == 5);
+            results.note("has grown", () -> Kafka.partitionCount(admin, topic));
 
             results.note("deleted by id", () -> admin.deleteTopics(TopicCollection.ofTopicIds(List.of(id))).all().get());
             results.note("not deleted twice",

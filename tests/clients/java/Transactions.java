@@ -125,10 +125,7 @@ final class Transactions implements Scenario {
         try (KafkaProducer<byte[], byte[]> producer = transactional(kafka, "slow", 1000)) {
             producer.beginTransaction();
             Kafka.send(producer, topic, 0, "late");
-            long end = System.nanoTime() + Kafka.PATIENCE.toNanos();
-            while (!described(kafka, admin, "slow").toString().contains("COMPLETE_ABORT") && System.nanoTime() < end) {
-                Thread.sleep(100);
-            }
+            Kafka.until(() -> described(kafka, admin, "slow").toString().contains("COMPLETE_ABORT"));
             results.note("timed out", () -> described(kafka, admin, "slow"));
             results.note("commit after the timeout", () -> {
                 producer.commitTransaction();
@@ -151,10 +148,7 @@ final class Transactions implements Scenario {
 
     /** Markers may be written after the answer. */
     private static long completed(Kafka kafka, Admin admin, String topic) throws Exception {
-        long end = System.nanoTime() + Kafka.PATIENCE.toNanos();
-        while (!described(kafka, admin, "one").toString().contains("COMPLETE") && System.nanoTime() < end) {
-            Thread.sleep(10);
-        }
+        Kafka.until(() -> described(kafka, admin, "one").toString().contains("COMPLETE"));
         return endOffset(kafka, topic, "read_committed");
     }
 

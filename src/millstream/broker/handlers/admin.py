@@ -10,6 +10,7 @@ from kio.schema.alter_partition_reassignments.v1.request import (
     ReassignablePartition,
 )
 from kio.schema.alter_replica_log_dirs.v2.request import AlterReplicaLogDirsRequest
+from kio.schema.describe_client_quotas.v1.request import DescribeClientQuotasRequest
 from kio.schema.describe_log_dirs.v5.request import DescribeLogDirsRequest
 from kio.schema.describe_quorum.v2.request import DescribeQuorumRequest
 from kio.schema.elect_leaders.v2.request import ElectLeadersRequest
@@ -18,6 +19,7 @@ from kio.schema.list_partition_reassignments.v0.request import ListPartitionReas
 
 from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.protocol.answers.admin import (
+    DescribedQuotas,
     Election,
     Elections,
     LogFolder,
@@ -138,3 +140,8 @@ def _asked(broker: Broker, topics: Iterable[tuple[str, Iterable[int]]] | None) -
         return
     for topic in broker.catalogue.topics():
         yield topic.name, range(topic.partitions)
+
+
+def describe_client_quotas(broker: Broker, call: Call, message: DescribeClientQuotasRequest, reply: Reply) -> None:
+    """Nobody is held back, and nothing can change that: altering quotas is not served."""
+    reply(DescribedQuotas())

@@ -12,6 +12,7 @@ from kio.schema.find_coordinator.v6.request import FindCoordinatorRequest
 from kio.schema.metadata.v13.request import MetadataRequest, MetadataRequestTopic
 
 from millstream.broker.broker import Broker, Call, Reply
+from millstream.broker.handlers import operations
 from millstream.broker.log.batch import LEADER_EPOCH
 from millstream.broker.protocol.answers.cluster import (
     ClusterDescription,
@@ -66,6 +67,8 @@ def metadata(broker: Broker, call: Call, message: MetadataRequest, reply: Reply)
         topics = tuple(_described(broker, topic) for topic in broker.catalogue.topics())
     else:
         topics = tuple(_asked(broker, each, create=create) for each in asked)
+    if message.include_topic_authorized_operations:
+        topics = tuple(replace(topic, topic_authorized_operations=operations.TOPIC) for topic in topics)
     reply(Metadata((_node(broker, call),), broker.cluster_id, broker.settings.node_id, topics))
 
 
@@ -87,7 +90,7 @@ def describe_topic_partitions(
             return
         found = _find(broker, name, create=False)
         page = found.partitions[first : first + left]
-        topics.append(replace(found, partitions=page))
+        topics.append(replace(found, partitions=page, topic_authorized_operations=operations.TOPIC))
         left -= len(page)
         if first + len(page) < len(found.partitions):
             reply(DescribedTopicPartitions(tuple(topics), Cursor(name, first + len(page))))
@@ -98,7 +101,12 @@ def describe_topic_partitions(
 def describe_cluster(broker: Broker, call: Call, message: DescribeClusterRequest, reply: Reply) -> None:
     """Brokers only: the controllers, which newer versions can ask for, have no address of their own here."""
     if message.endpoint_type == _BROKERS:
-        reply(ClusterDescription(broker.cluster_id, broker.settings.node_id, (_node(broker, call),)))
+        may = operations.told(operations.CLUSTER, asked=message.include_cluster_authorized_operations)
+        nodes = (_node(broker, call),)
+        described = ClusterDescription(
+            broker.cluster_id, broker.settings.node_id, nodes, cluster_authorized_operations=may
+        )
+        reply(described)
         return
     controllers = message.endpoint_type == _CONTROLLERS
     error = ErrorCode.mismatched_endpoint_type if controllers else ErrorCode.unsupported_endpoint_type

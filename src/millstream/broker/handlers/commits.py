@@ -158,9 +158,13 @@ def offset_delete(broker: Broker, call: Call, message: OffsetDeleteRequest, repl
     results = []
     for topic in message.topics:
         partitions = [TopicPartition(topic.name, each.partition_index) for each in topic.partitions]
+        known = [each for each in partitions if broker.partitions.get(*each) is not None]
         error = ErrorCode.group_subscribed_to_topic if topic.name in in_use else ErrorCode.none
         if error is ErrorCode.none:
-            broker.groups.offsets.delete(message.group_id, partitions)
-        answers = tuple(PartitionResult(each.partition, error) for each in partitions)
+            broker.groups.offsets.delete(message.group_id, known)
+        answers = tuple(
+            PartitionResult(each.partition, error if each in known else ErrorCode.unknown_topic_or_partition)
+            for each in partitions
+        )
         results.append(TopicPartitionResults(topic.name, answers))
     reply(OffsetResults(tuple(results)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from kio.schema.consumer_group_describe.v1.request import ConsumerGroupDescribeRequest
@@ -14,6 +15,7 @@ from millstream.broker.groups.consumer.coordinator import HEARTBEAT_INTERVAL_MS,
 from millstream.broker.groups.consumer.group import ConsumerGroup
 from millstream.broker.groups.consumer.member import ConsumerMember
 from millstream.broker.groups.consumer.snapshot import by_topic, flat
+from millstream.broker.handlers import operations
 from millstream.broker.handlers.durations import milliseconds
 from millstream.broker.protocol.answers.consumer_groups import (
     Assigned,
@@ -76,7 +78,9 @@ def _beat(broker: Broker, call: Call, message: ConsumerGroupHeartbeatRequest) ->
 
 
 def consumer_group_describe(broker: Broker, call: Call, message: ConsumerGroupDescribeRequest, reply: Reply) -> None:
-    reply(DescribedConsumerGroups(tuple(_described(broker, group_id) for group_id in message.group_ids)))
+    may = operations.told(operations.GROUP, asked=message.include_authorized_operations)
+    described = [replace(_described(broker, name), authorized_operations=may) for name in message.group_ids]
+    reply(DescribedConsumerGroups(tuple(described)))
 
 
 def _described(broker: Broker, group_id: str) -> DescribedConsumerGroup:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kio.schema.delete_groups.v2.request import DeleteGroupsRequest
 from kio.schema.describe_groups.v6.request import DescribeGroupsRequest
 from kio.schema.errors import ErrorCode
@@ -15,6 +17,7 @@ from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.groups.coordinator import JoinRequest, SyncRequest
 from millstream.broker.groups.group import Group, State
 from millstream.broker.groups.subscription import CONSUMER
+from millstream.broker.handlers import operations
 from millstream.broker.handlers.durations import milliseconds
 from millstream.broker.protocol.answers.groups import (
     DeletedGroup,
@@ -103,8 +106,9 @@ def leave_group(broker: Broker, call: Call, message: LeaveGroupRequest, reply: R
 
 
 def describe_groups(broker: Broker, call: Call, message: DescribeGroupsRequest, reply: Reply) -> None:
-    described = tuple(_described(name, broker.groups.classic.get(name), call.version) for name in message.groups)
-    reply(DescribedGroups(described))
+    described = [_described(name, broker.groups.classic.get(name), call.version) for name in message.groups]
+    may = operations.told(operations.GROUP, asked=message.include_authorized_operations)
+    reply(DescribedGroups(tuple(replace(each, authorized_operations=may) for each in described)))
 
 
 def _described(group_id: str, group: Group | None, version: int) -> DescribedGroup:

@@ -87,13 +87,12 @@ def list_transactions(broker: Broker, call: Call, message: ListTransactionsReque
     except InvalidPatternError:
         reply(ListedTransactions((), unknown, ErrorCode.invalid_regular_expression))
         return
-    latest_ms = call.wall_ms - message.duration_filter
     found = tuple(
         ListedTransaction(transactional_id, known.producer_id, known.state.value)
         for transactional_id, known in broker.transactions.items()
         if (not message.state_filters or known.state.value in message.state_filters)
         and (not message.producer_id_filters or known.producer_id in message.producer_id_filters)
-        and (message.duration_filter < 0 or (known.state is State.ONGOING and known.changed_ms < latest_ms))
+        and (message.duration_filter < 0 or call.wall_ms - known.began_ms > message.duration_filter)
         and (not message.transactional_id_pattern or pattern.fullmatch(transactional_id))
     )
     reply(ListedTransactions(found, unknown))

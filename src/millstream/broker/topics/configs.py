@@ -16,7 +16,8 @@ from millstream.broker.log.retention import Retention
 BOOLEAN, STRING, INT, LONG, DOUBLE, LIST = 1, 2, 3, 5, 6, 7
 """Numbers of config types as DescribeConfigs tells them."""
 
-Check = Callable[[str], bool]
+Check = Callable[[str], str | None]
+"""What is wrong with a value, or None."""
 _LONG_MAX = 2**63 - 1
 _INT_MAX = 2**31 - 1
 
@@ -31,37 +32,48 @@ class TopicConfig:
 
 
 def _integer(low: int, high: int) -> Check:
-    def check(value: str) -> bool:
+    kind = "LONG" if high == _LONG_MAX else "INT"
+
+    def problem(value: str) -> str | None:
         try:
-            return low <= int(value) <= high
+            number = int(value)
         except ValueError:
-            return False
+            return f"Not a number of type {kind}"
+        return _outside(number, low, high)
 
-    return check
+    return problem
 
 
-def _ratio(value: str) -> bool:
+def _ratio(value: str) -> str | None:
     try:
-        return 0.0 <= float(value) <= 1.0
+        number = float(value)
     except ValueError:
-        return False
+        return "Not a number of type DOUBLE"
+    return _outside(number, 0, 1)
+
+
+def _outside(number: float, low: int, high: int) -> str | None:
+    if number >= low:
+        return None if number <= high else f"Value must be no more than {high}"
+    return f"Value must be at least {low}"
 
 
 def _one_of(*allowed: str) -> Check:
-    return lambda value: value in allowed
+    return lambda value: None if value in allowed else f"String must be one of: {', '.join(allowed)}"
 
 
-def _boolean(value: str) -> bool:
-    return value.lower() in {"true", "false"}
+def _boolean(value: str) -> str | None:
+    return None if value.lower() in {"true", "false"} else "Expected value to be either true or false"
 
 
-def _cleanup(value: str) -> bool:
-    policies = [part.strip() for part in value.split(",") if part.strip()]
-    return bool(policies) and set(policies) <= {"compact", "delete"}
+def _cleanup(value: str) -> str | None:
+    """No policy at all keeps everything for ever (KIP-1161)."""
+    policies = {part.strip() for part in value.split(",") if part.strip()}
+    return None if policies <= {"compact", "delete"} else "String must be one of: compact, delete"
 
 
-def _anything(value: str) -> bool:
-    return True
+def _anything(value: str) -> str | None:
+    return None
 
 
 _LONG = _integer(0, _LONG_MAX)
@@ -85,11 +97,8 @@ _TABLE: tuple[tuple[str, int, str, Check, str], ...] = (
     ("local.retention.ms", LONG, "-2", _integer(-2, _LONG_MAX), "Time kept locally before tiering."),
     ("max.compaction.lag.ms", LONG, str(_LONG_MAX), _integer(1, _LONG_MAX), "Longest wait before compaction."),
     ("max.message.bytes", INT, "1048588", _integer(0, _INT_MAX), "Largest record batch."),
-    ("message.downconversion.enable", BOOLEAN, "true", _boolean, "Kept for old tools; there is no old format."),
-    ("message.format.version", STRING, "3.0-IV1", _anything, "Kept for old tools; batches have magic 2."),
-    ("message.timestamp.after.max.ms", LONG, str(_LONG_MAX), _LONG, "How far timestamps may lie ahead."),
+    ("message.timestamp.after.max.ms", LONG, "3600000", _LONG, "How far timestamps may lie ahead."),
     ("message.timestamp.before.max.ms", LONG, str(_LONG_MAX), _LONG, "How far timestamps may lie behind."),
-    ("message.timestamp.difference.max.ms", LONG, str(_LONG_MAX), _LONG, "The older name of both limits."),
     ("message.timestamp.type", STRING, "CreateTime", _one_of("CreateTime", "LogAppendTime"), "Whose clock stamps."),
     ("min.cleanable.dirty.ratio", DOUBLE, "0.5", _ratio, "Share of uncompacted data that starts compaction."),
     ("min.compaction.lag.ms", LONG, "0", _LONG, "Shortest wait before compaction."),
@@ -115,16 +124,15 @@ def config_problem(name: str, value: str | None) -> str | None:
 
     >>> config_problem("retention.ms", "-1")
     >>> config_problem("retention.ms", "soon")
-    'Invalid value soon for configuration retention.ms'
+    'Invalid value soon for configuration retention.ms: Not a number of type LONG'
     """
     config = TOPIC_CONFIGS.get(name)
     if config is None:
         return f"Unknown topic config name: {name}"
     if value is None:
         return f"Null value not supported for topic config: {name}"
-    if not config.check(value):
-        return f"Invalid value {value} for configuration {name}"
-    return None
+    problem = config.check(value)
+    return None if problem is None else f"Invalid value {value} for configuration {name}: {problem}"
 
 
 def log_settings(configs: Mapping[str, str]) -> LogSettings:
@@ -138,7 +146,6 @@ def log_settings(configs: Mapping[str, str]) -> LogSettings:
     if "delete" in policy:
         since_written = "retention.ms" not in configs or "compact" in policy
         kept = Retention(number("retention.ms"), number("retention.bytes"), since_written=since_written)
-    both_limits = number("message.timestamp.difference.max.ms")
     return LogSettings(
         max_message_bytes=number("max.message.bytes"),
         segment_bytes=number("segment.bytes"),
@@ -152,6 +159,6 @@ def log_settings(configs: Mapping[str, str]) -> LogSettings:
             max_lag_ms=number("max.compaction.lag.ms"),
             delete_retention_ms=number("delete.retention.ms"),
         ),
-        timestamp_before_max_ms=min(both_limits, number("message.timestamp.before.max.ms")),
-        timestamp_after_max_ms=min(both_limits, number("message.timestamp.after.max.ms")),
+        timestamp_before_max_ms=number("message.timestamp.before.max.ms"),
+        timestamp_after_max_ms=number("message.timestamp.after.max.ms"),
     )

@@ -243,3 +243,11 @@ class Quorum:
     error_message: str | None
     topics: tuple[QuorumTopic, ...]
     nodes: tuple[()] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedQuotas:
+    entries: tuple[()] = ()
+    error_code: ErrorCode = ErrorCode.none
+    error_message: str | None = None
+    throttle_time: timedelta = NO_THROTTLE
