@@ -91,8 +91,8 @@ class FusedClient(LibrdkafkaClient):
     def producer(self) -> Producer:  # type: ignore[override]
         return FusedProducer(super().producer(), self.fuse)
 
-    def membership(self, group: str, topic: str) -> Membership:  # type: ignore[override]
-        return FusedMembership(super().membership(group, topic), self.fuse)
+    def membership(self, group: str, topic: str, **options) -> Membership:  # type: ignore[override]
+        return FusedMembership(super().membership(group, topic, **options), self.fuse)
 
 
 def main() -> None:

@@ -95,6 +95,24 @@ class CommittedOffset:
 
 GroupEvent: TypeAlias = GroupChange | CommitOutcome | PartitionFailure
 
+# Who a member is to its group, and in which generation. Opaque: made by a membership, taken by producers of its client.
+GroupMetadata: TypeAlias = object
+
+Step: TypeAlias = Literal["init", "offsets", "commit", "abort"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """What became of a step of a `TransactionalProducer`; `error` is None when it is done.
+
+    An error that is `retriable` left things as they were: start the same step again. After one that is `fatal` this
+    producer is of no use any more, and whether a commit took effect is unknown; another one with the same id, once
+    initialised, takes its place. After any other error the transaction is to be aborted.
+    """
+
+    step: Step
+    error: KafkaError | None
+
 
 # --- the clients
 
@@ -102,7 +120,9 @@ GroupEvent: TypeAlias = GroupChange | CommitOutcome | PartitionFailure
 class DataConsumer(Protocol):
     """Reads partitions that are assigned by hand; belongs to no group.
 
-    An offset that the broker has no more (retention took it) goes on from the earliest that it has.
+    An offset that the broker has no more (retention took it) goes on from the earliest that it has. With
+    `read_committed` records of transactions come when these are committed, never when they are aborted, and the end of
+    a partition is its last stable offset: where the first transaction begins that is still open.
     """
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
@@ -124,7 +144,11 @@ class DataConsumer(Protocol):
         """Whatever has arrived, up to max_records; waits up to timeout_ms only while there is nothing at all."""
 
     def watermarks(self, source: TopicPartition, *, timeout_ms: int) -> tuple[int, int]:
-        """First offset and end offset as the broker tells them now; tries until the limit what trying can mend."""
+        """First offset and end offset as the broker tells them now; tries until the limit what trying can mend.
+
+        The end is behind everything that is written, also with `read_committed`: who reads up to it waits for the
+        transactions that are open there.
+        """
 
     def known_end(self, source: TopicPartition) -> int | None:
         """End offset that came with the last fetch, without asking the broker; None before the first."""
@@ -148,7 +172,18 @@ class Membership(Protocol):
     def committed(
         self, partitions: Sequence[TopicPartition], *, timeout_ms: int
     ) -> Mapping[TopicPartition, CommittedOffset]:
-        """The group's stored offsets; partitions without one are absent."""
+        """The group's stored offsets; partitions without one are absent.
+
+        With `read_committed` those that a transaction holds which is still open are waited for: until the limit, then
+        the error is retriable.
+        """
+
+    def group_metadata(self) -> GroupMetadata | None:
+        """What a transaction's offsets are sent with; None while this is no member of the group.
+
+        Of the generation that the group was in when `poll` last returned, or of a later one in which all partitions
+        are still this member's that no `poll` has reported as lost. Offsets with an older generation's fail.
+        """
 
     def close(self) -> None:
         """Leave the group and release sockets and threads."""
@@ -168,6 +203,40 @@ class Producer(Protocol):
 
     def close(self) -> None:
         """Give up what is outstanding and release sockets and threads."""
+
+
+class TransactionalProducer(Producer, Protocol):
+    """What is produced between `begin` and the end of `commit` is seen by readers of committed records whole or never.
+
+    `init`, `send_offsets`, `commit` and `abort` only start a step, one at a time; `outcome` reports it. A step that
+    doesn't end within the client's limit is reported as a fatal error. `produce` is for within a transaction; while
+    offsets are sent it may go on.
+    """
+
+    def init(self) -> None:
+        """Start to take over the transactional id: an earlier owner is fenced, and its open transaction ended."""
+
+    def begin(self) -> None:
+        """Begin a transaction: at once, without the broker."""
+
+    def send_offsets(self, offsets: Mapping[TopicPartition, CommittedOffset], group: GroupMetadata) -> None:
+        """Start to make offsets of the group a part of the transaction.
+
+        Fails with ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID or FENCED_INSTANCE_ID when the group has gone on without that
+        member: this is what fences a worker that has lost its tasks.
+        """
+
+    def commit(self) -> None:
+        """Start to commit. Whoever wants to know of failed rows flushes before: it fails when one of them did."""
+
+    def abort(self) -> None:
+        """Start to abort; rows that are still queued are dropped."""
+
+    def outcome(self, *, timeout_ms: int) -> StepDone | None:
+        """What became of the step under way, once; waits up to timeout_ms for it."""
+
+    def close(self) -> None:
+        """Abort what is open, if that is quick; give up the rest, and release sockets and threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +268,19 @@ class Admin(Protocol):
 class KafkaClient(Protocol):
     """Makes the clients of one application for one cluster."""
 
-    def data_consumer(self, name: str) -> DataConsumer:
+    def data_consumer(self, name: str, *, read_committed: bool = False) -> DataConsumer:
         """`name` stands in the broker's logs."""
 
-    def membership(self, group: str, topic: str) -> Membership:
-        """Joins the group by polling."""
+    def membership(
+        self, group: str, topic: str, *, instance: str | None = None, read_committed: bool = False
+    ) -> Membership:
+        """Joins the group by polling. With an `instance`, as that static member: it doesn't leave when it is closed."""
 
     def producer(self) -> Producer:
         """Connects by producing."""
+
+    def transactional_producer(self, transactional_id: str, *, timeout_ms: int) -> TransactionalProducer:
+        """Connects by `init`. The broker aborts a transaction that is open for longer than timeout_ms."""
 
     def admin(self) -> Admin:
         """Connects at its first call, which raises BrokerUnavailableError when no broker answers."""

@@ -9,6 +9,7 @@ from millstream.client.librdkafka.config import Connection
 from millstream.client.librdkafka.consumer import LibrdkafkaDataConsumer
 from millstream.client.librdkafka.membership import LibrdkafkaMembership
 from millstream.client.librdkafka.producer import LibrdkafkaProducer
+from millstream.client.librdkafka.transactions import LibrdkafkaTransactionalProducer
 
 NOTHING: Mapping[str, object] = {}
 
@@ -35,14 +36,22 @@ class LibrdkafkaClient:
     ) -> None:
         self._connection = Connection(bootstrap_servers, common, consumer, producer, unavailable_after_ms)
 
-    def data_consumer(self, name: str) -> LibrdkafkaDataConsumer:
-        return LibrdkafkaDataConsumer(self._connection, name)
+    def data_consumer(self, name: str, *, read_committed: bool = False) -> LibrdkafkaDataConsumer:
+        return LibrdkafkaDataConsumer(self._connection, name, read_committed=read_committed)
 
-    def membership(self, group: str, topic: str) -> LibrdkafkaMembership:
-        return LibrdkafkaMembership(self._connection, group, topic)
+    def membership(
+        self, group: str, topic: str, *, instance: str | None = None, read_committed: bool = False
+    ) -> LibrdkafkaMembership:
+        own: dict[str, object] = {"isolation.level": "read_committed"} if read_committed else {}
+        if instance is not None:
+            own["group.instance.id"] = instance
+        return LibrdkafkaMembership(self._connection, group, topic, own)
 
     def producer(self) -> LibrdkafkaProducer:
-        return LibrdkafkaProducer(self._connection)
+        return LibrdkafkaProducer(self._connection.for_producer())
+
+    def transactional_producer(self, transactional_id: str, *, timeout_ms: int) -> LibrdkafkaTransactionalProducer:
+        return LibrdkafkaTransactionalProducer(self._connection.for_transactions(transactional_id, timeout_ms))
 
     def admin(self) -> LibrdkafkaAdmin:
         return LibrdkafkaAdmin(self._connection)

@@ -77,6 +77,7 @@ PRODUCER: dict[str, object] = {
     "linger.ms": 5,
     "message.timeout.ms": 120_000,
     "queue.buffering.max.messages": 200_000,
+    "queue.buffering.max.kbytes": 131_072,  # default 1 GB; a full queue slows the intake
     "delivery.report.only.error": True,
 }
 
@@ -106,6 +107,15 @@ class Connection:
 
     def for_producer(self) -> dict[str, object]:
         return self._layered(PRODUCER, self.producer)
+
+    def for_transactions(self, transactional_id: str, timeout_ms: int) -> dict[str, object]:
+        # librdkafka wants a row's time to be within its transaction's, and lowers only what nobody has set.
+        rows_ms = min(timeout_ms, int(str(self.producer.get("message.timeout.ms", timeout_ms))))
+        return self.for_producer() | {
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": timeout_ms,
+            "message.timeout.ms": rows_ms,
+        }
 
     def for_admin(self) -> dict[str, object]:
         return self._layered({}, {})

@@ -27,7 +27,7 @@ _second = itemgetter(1)
 class LibrdkafkaDataConsumer:
     """Reads partitions that are assigned by hand."""
 
-    def __init__(self, connection: Connection, name: str) -> None:
+    def __init__(self, connection: Connection, name: str, *, read_committed: bool = False) -> None:
         self._failures: list[PartitionFailure] = []
         self._assigned: dict[TopicPartition, RdTopicPartition] = {}
         self._met: set[str] = set()
@@ -37,9 +37,10 @@ class LibrdkafkaDataConsumer:
             "client.id": name,
             "error_cb": self._on_error,
         }
-        self._consumer = build(Consumer, config)
+        isolation = {"isolation.level": "read_committed"} if read_committed else {}
+        self._consumer = build(Consumer, config | isolation)
         # On the reading one's connection a question waits, in order, for the fetch before it: up to 500 ms each.
-        self._asking = build(Consumer, config)
+        self._asking = build(Consumer, config | {"isolation.level": "read_uncommitted"})
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         new = {source: offset for source, offset in positions.items() if source not in self._assigned}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
@@ -10,24 +11,34 @@ from confluent_kafka import Consumer, KafkaException
 from confluent_kafka import KafkaError as RdKafkaError
 from confluent_kafka import TopicPartition as RdTopicPartition
 
-from millstream.client.contract import CommitOutcome, CommittedOffset, GroupChange, GroupEvent, PartitionFailure
+from millstream.client.contract import (
+    CommitOutcome,
+    CommittedOffset,
+    GroupChange,
+    GroupEvent,
+    GroupMetadata,
+    PartitionFailure,
+)
 from millstream.client.librdkafka.config import Connection, build
 from millstream.client.librdkafka.failures import kafka_error, raised
+from millstream.errors import KafkaError
 from millstream.model import TopicPartition
 
 HOLD = "millstream-holds-the-partitions"
 MOST_EVENTS = 100
+METADATA_MAGIC = b"CGMDv2:"
 
 
 class LibrdkafkaMembership:
     """Member of a group that shares out the partitions of one topic."""
 
-    def __init__(self, connection: Connection, group: str, topic: str) -> None:
+    def __init__(self, connection: Connection, group: str, topic: str, own: Mapping[str, object] | None = None) -> None:
         self._events: list[GroupEvent] = []
         self._held: set[TopicPartition] = set()
         self._released: set[TopicPartition] = set()
         self._closing = False
         config = connection.for_membership() | {
+            **(own or {}),
             "group.id": group,
             "client.id": group,
             "on_commit": self._on_commit,
@@ -88,6 +99,12 @@ class LibrdkafkaMembership:
             if answer.offset >= 0
         }
 
+    def group_metadata(self) -> GroupMetadata | None:
+        # librdkafka rejoins after a loss only when `poll` has reported it. Until then it has no generation, and Kafka
+        # would take offsets without one in a transaction, and fence nobody.
+        metadata = self._consumer.consumer_group_metadata()
+        return metadata if _generation(metadata) >= 0 else None
+
     def close(self) -> None:
         self._closing = True
         self.release(self._held)
@@ -144,6 +161,18 @@ class _QuietAboutHolding(logging.LoggerAdapter[logging.Logger]):
 
 def _ours(partitions: list[RdTopicPartition]) -> list[TopicPartition]:
     return [TopicPartition(p.topic, p.partition) for p in partitions]
+
+
+def _generation(metadata: bytes) -> int:
+    """The generation in group metadata as librdkafka writes it.
+
+    >>> _generation(bytes.fromhex("43474d4476323a0500000061707000"))
+    5
+    """
+    if not metadata.startswith(METADATA_MAGIC):
+        raise KafkaError("this librdkafka writes group metadata in a form that is not known here")
+    begin = len(METADATA_MAGIC)
+    return int.from_bytes(metadata[begin : begin + 4], sys.byteorder, signed=True)
 
 
 def _metadata(partition: RdTopicPartition) -> str:

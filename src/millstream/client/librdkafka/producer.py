@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import repeat
 from typing import Any
 
@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException, Message
 from confluent_kafka import Producer as RdProducer
 
 from millstream.client.contract import Delivered, DeliveryFailure
-from millstream.client.librdkafka.config import LOG, Connection, build
+from millstream.client.librdkafka.config import LOG, build
 from millstream.client.librdkafka.failures import kafka_error, raised
 from millstream.model import OutBatch, TopicPartition
 
@@ -25,12 +25,12 @@ class LibrdkafkaProducer:
     A timestamp of 0 is sent as 1, because librdkafka takes 0 for "now"; one that is not set (-1) is sent as that.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, properties: Mapping[str, object]) -> None:
         self._failures: list[DeliveryFailure] = []
         self._sent = 0
         self._failed = 0
         self._acknowledged = 0
-        config = connection.for_producer() | {"on_delivery": self._on_delivery, "error_cb": self._on_error}
+        config = {**properties, "on_delivery": self._on_delivery, "error_cb": self._on_error}
         self._producer = build(RdProducer, config)
 
     def produce(self, batch: OutBatch) -> int:
