@@ -8,8 +8,7 @@ import pytest
 
 import millstream as ms
 from millstream.engine import EngineSettings, Outbox, Task
-from millstream.engine.rows import KeyCache
-from millstream.engine.sink import Addresses
+from millstream.engine.remembered import Remembered
 from millstream.model import TopicPartition
 from tests.driving import every
 from tests.engine.tasks import Plan, Row, batch_of, rows_of
@@ -168,16 +167,12 @@ def test_the_time_function_sees_the_partition_time_of_before() -> None:  # T1, F
     assert [row.timestamp for batch in outbox.drain() for row in rows_of(batch)] == [140]
 
 
-def test_remembered_keys_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("millstream.engine.rows.REMEMBERED_KEYS", 3)
-    monkeypatch.setattr("millstream.engine.sink.REMEMBERED_KEYS", 3)
-    keys = KeyCache(bytes.decode)
-    addresses = Addresses(str.encode, Outbox({"out": 1}).topic("out").route)
-    for number in range(20):
+def test_remembered_keys_are_bounded() -> None:
+    keys = Remembered(bytes.decode, most=3)
+    for number in range(40):
         assert keys[b"%d" % number] == str(number)
-        assert addresses[str(number)][0] == b"%d" % number
         assert len(keys) <= 3
-        assert len(addresses) <= 3
+    assert b"0" not in keys  # others have come for long enough
 
 
 class Clocked:

@@ -9,11 +9,10 @@ from operator import length_hint
 from typing import Any, NamedTuple
 
 from millstream.engine.metrics import TaskMetrics
+from millstream.engine.remembered import Remembered
 from millstream.errors import MillstreamError
 from millstream.model import Batch, Headers, TopicPartition
 from millstream.plan.nodes import Extractor, Source
-
-REMEMBERED_KEYS = 100_000
 
 
 class BadRow(NamedTuple):
@@ -58,20 +57,6 @@ def place_of(source: TopicPartition, offset: int, timestamp: int) -> LoadedRows 
     return LoadedRows(source, [offset], [timestamp], [None], [None], [None], [None], None, offset + 1)
 
 
-class KeyCache(dict[bytes, Any]):
-    """Decoded keys by their bytes: a repeated key is decoded, and hashed, once."""
-
-    def __init__(self, decode: Callable[[bytes], Any]) -> None:
-        super().__init__()
-        self._decode = decode
-
-    def __missing__(self, data: bytes) -> Any:
-        if len(self) >= REMEMBERED_KEYS:
-            self.clear()
-        key = self[data] = self._decode(data)
-        return key
-
-
 class Refusals(NamedTuple):
     """What to do with a bad record: the error that stops the task, None if it is to be skipped."""
 
@@ -86,7 +71,7 @@ class RowDecoder:
         self._metrics = metrics
         self._extractor: Extractor | None = source.extractor
         self._decode_value = source.value.decode
-        self._keys = KeyCache(source.key.decode)
+        self._keys: Remembered[bytes, Any] = Remembered(source.key.decode)  # decoded, and hashed, once
         self._refusals = refusals
 
     def decode(self, batch: Batch) -> list[LoadedRows]:

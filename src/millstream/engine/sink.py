@@ -8,12 +8,11 @@ from typing import Any, TypeAlias
 
 from millstream.engine.outbox import PartitionBuffer, TopicBuffer
 from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.engine.remembered import Remembered
 from millstream.plan.internal import internal_topic
 from millstream.plan.nodes import Sink
 from millstream.plan.sinks import RoutedSink
 from millstream.serde import Serde, SessionWindowedSerde, TimeWindowedSerde, Windowed, bound, exact
-
-REMEMBERED_KEYS = 100_000
 
 Address: TypeAlias = tuple[bytes | None, PartitionBuffer]
 _START = Struct(">q")
@@ -49,31 +48,17 @@ def value_serde(node: Sink | RoutedSink, topic: str) -> Serde[Any]:
     return exact(serde) if isinstance(node, Sink) and node.internal else serde
 
 
-class Addresses(dict[Any, Address]):
-    """Bytes and partition of keys; a repeated key is encoded and hashed once."""
-
-    def __init__(self, encode: Callable[[Any], bytes], route: Callable[[bytes | None], PartitionBuffer]) -> None:
-        super().__init__()
-        self._encode = encode
-        self._route = route
-
-    def __missing__(self, key: Any) -> Address:
-        if len(self) >= REMEMBERED_KEYS:
-            self.clear()
-        found = self[key] = self.of(key)
-        return found
-
-    def of(self, key: Any) -> Address:
-        """Without remembering it."""
-        data = self._encode(key)
-        return data, self._route(data)
-
-
 def addressing(serde: Serde[Any], buffer: TopicBuffer) -> Callable[[Any], Address]:
     """From a key to its bytes and its partition; a windowed key lies where its inner key does (rule F14)."""
     inner = serde.inner if isinstance(serde, TimeWindowedSerde | SessionWindowedSerde) else serde
-    addresses = Addresses(inner.encode, buffer.route)
-    find = addresses.__getitem__ if inner.cacheable else addresses.of
+    encode, route = inner.encode, buffer.route
+
+    def of(key: Any) -> Address:
+        data = encode(key)
+        return data, route(data)
+
+    # bytes and partition of keys that come often: these are encoded and hashed once
+    find: Callable[[Any], Address] = Remembered(of).__getitem__ if inner.cacheable else of
     pack, pack_session = _START.pack, _END_START.pack
 
     def windowed(key: Windowed[Any]) -> Address:
