@@ -8,7 +8,17 @@ from __future__ import annotations
 
 
 class MillstreamError(Exception):
-    """Root of the tree. Catch it to catch everything that Millstream itself raises."""
+    """Root of the tree. Catch it to catch everything that Millstream itself raises.
+
+    `exit_status` is what the command line ends with, `retriable` whether trying again may help.
+
+    >>> import millstream as ms
+    >>> try:
+    ...     ms.App("words", commit_intervall="5s")
+    ... except ms.MillstreamError as error:
+    ...     print(type(error).__name__, error.exit_status, error)
+    ConfigError 2 there is no setting 'commit_intervall'; did you mean 'commit_interval'?
+    """
 
     exit_status = 1
     retriable = False
@@ -18,7 +28,14 @@ class MillstreamError(Exception):
 
 
 class TopologyError(MillstreamError):
-    """A program that cannot run as written; raised while it is built, with the operator and its line."""
+    """A program that cannot run as written; raised while it is built, with the operator and its line.
+
+    >>> import millstream as ms
+    >>> app = ms.App("site")
+    >>> app.stream("clicks", value=str).group_by_key().windowed_by(ms.tumbling("0s"))
+    Traceback (most recent call last):
+    millstream.errors.TopologyError: ...: the window's size must be more than 0, got 0 ms
+    """
 
     exit_status = 2
 

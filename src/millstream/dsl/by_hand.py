@@ -24,15 +24,15 @@ class ByHand:
     """Sources, processors and sinks by name; each method returns the name that it was given.
 
     >>> import millstream as ms
+    >>> from millstream.testing import drive
     >>> def shouted(record: ms.Message):
     ...     yield record.with_value(record.value.upper())
     >>> app = ms.App("shouting")
-    >>> app.add_source("lines", "lines", value=str)
-    'lines'
-    >>> app.add_processor("shouted", shouted, "lines")
-    'shouted'
-    >>> app.add_sink("loud", "loud-lines", "shouted", value=str)
+    >>> source = app.add_source("lines", "lines", value=str)
+    >>> app.add_sink("loud", "loud-lines", app.add_processor("shouted", shouted, source), value=str)
     'loud'
+    >>> drive(app, ("lines", "k", "ho"))
+    {'loud-lines': [('k', 'HO')]}
     """
 
     _builder: Builder
@@ -45,7 +45,18 @@ class ByHand:
         value: Any = None,
         time: Callable[..., int] | None = None,
     ) -> str:
-        """Records of topics. `key` and `value` are types or serdes; `time` takes the timestamp, as in `stream`."""
+        """Records of topics. `key` and `value` are types or serdes; `time` takes the timestamp, as in `stream`.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("copies")
+        >>> app.add_source("lines", "lines", "old-lines", value=str)
+        'lines'
+        >>> app.add_sink("copies", "copies", "lines", value=str)
+        'copies'
+        >>> drive(app, ("old-lines", "k", "ho"))
+        {'copies': [('k', 'ho')]}
+        """
         site = call_site("add_source")
         if not topics or not all(isinstance(topic, str) and topic for topic in topics):
             raise TopologyError(f"{site}: give one or more names of topics, got {topics!r}")
@@ -69,7 +80,23 @@ class ByHand:
         stores: Stores = (),
         calls: Calls | None = None,
     ) -> str:
-        """A processor behind other nodes, as in `process`; what it forwards goes to its children."""
+        """A processor behind other nodes, as in `process`; what it forwards goes to its children.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> class Routed:
+        ...     def init(self, context):
+        ...         self.context = context
+        ...     def process(self, record):
+        ...         self.context.forward(record, "long" if len(record.value) > 10 else "short")
+        >>> app = ms.App("lines")
+        >>> app.add_processor("routed", Routed, app.add_source("lines", "lines", value=str))
+        'routed'
+        >>> for name in ("long", "short"):
+        ...     _ = app.add_sink(name, f"{name}-lines", "routed", value=str)
+        >>> drive(app, ("lines", "k", "ho"))
+        {'short-lines': [('k', 'ho')]}
+        """
         site = call_site("add_processor")
         check_supplier(supplier, site, "process")
         names = connected(self._builder, supplier, stores, site)
@@ -90,14 +117,43 @@ class ByHand:
         value: Any = None,
         partitioner: Partitioner | None = None,
     ) -> str:
-        """Records of other nodes into a topic, or into the topics that a function tells, as in `to`."""
+        """Records of other nodes into a topic, or into the topics that a function tells, as in `to`.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("orders")
+        >>> orders = app.add_source("orders", "orders", value=str)
+        >>> app.add_sink("by-item", lambda key, item: f"{item}-orders", orders, value=str)
+        'by-item'
+        >>> drive(app, ("orders", "ann", "tea"))
+        {'tea-orders': [('ann', 'tea')]}
+        """
         site = call_site("add_sink")
         place = Handle(self._builder, _named(name, site), STRING, ANY_JSON)
         add_sink(place, topic, (key, value), (name, self._parents(parents, site), site), partitioner)
         return name
 
     def add_store(self, store: StoreSpec, *processors: str) -> str:
-        """Declare a store, for the processors named and those that name it in `stores=`."""
+        """Declare a store, for the processors named and those that name it in `stores=`.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> class Numbered:
+        ...     def init(self, context):
+        ...         self.context, self.seen = context, context.get_state_store("seen")
+        ...     def process(self, record):
+        ...         self.seen.put(record.key, (self.seen.get(record.key) or 0) + 1)
+        ...         self.context.forward(record.with_value(self.seen.get(record.key)))
+        >>> app = ms.App("lines")
+        >>> app.add_processor("numbered", Numbered, app.add_source("lines", "lines", value=str))
+        'numbered'
+        >>> app.add_store(ms.key_value_store("seen", value=int), "numbered")
+        'seen'
+        >>> app.add_sink("numbers", "numbers", "numbered", value=int)
+        'numbers'
+        >>> drive(app, ("lines", "k", "ho"), ("lines", "k", "ha"))
+        {'numbers': [('k', 1), ('k', 2)]}
+        """
         site = call_site("add_store")
         if not isinstance(store, StoreSpec):
             raise TopologyError(f"{site}: expected what ms.key_value_store or its like declares, got {store!r}")
@@ -107,7 +163,26 @@ class ByHand:
         return store.name
 
     def connect(self, processor: str, *stores: StoreSpec | str) -> str:
-        """Let a processor see stores."""
+        """Let a processor see stores, those of tables among them, which it reads.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> class Priced:
+        ...     def init(self, context):
+        ...         self.context, self.prices = context, context.get_state_store("prices")
+        ...     def process(self, record):
+        ...         self.context.forward(record.with_value(self.prices.get(record.value)))
+        >>> app = ms.App("shop")
+        >>> prices = app.table("prices", value=int, store="prices")
+        >>> app.add_processor("priced", Priced, app.add_source("orders", "orders", value=str))
+        'priced'
+        >>> app.connect("priced", "prices")
+        'priced'
+        >>> app.add_sink("out", "out", "priced", value=int)
+        'out'
+        >>> drive(app, ("prices", "tea", 4), ("orders", "ann", "tea"))
+        {'out': [('ann', 4)]}
+        """
         site = call_site("connect")
         self._connect(processor, connected(self._builder, None, stores, site), site)
         return processor
@@ -117,9 +192,26 @@ class ByHand:
     ) -> str:
         """A key-value store that a processor fills from a topic as it is, so that the topic serves as its changelog.
 
-        The processor puts each record's key and value into the store, as a table does; it may forward something
-        too. `source` and `processor` name the two nodes. The topic is read with the store's types, and should be
-        compacted. Other processors see the store when they are connected to it.
+        The processor puts each record's key and value into the store, as a table does; it may forward something too.
+        `source` and `processor` name the two nodes. The topic is read with the store's types, and should be compacted.
+        Other processors see the store when they are connected to it.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> class Filled:
+        ...     def init(self, context):
+        ...         self.prices = context.get_state_store("prices")
+        ...     def process(self, record):
+        ...         self.prices.put(record.key, record.value)
+        >>> app = ms.App("shop")
+        >>> prices = ms.key_value_store("prices", value=int)
+        >>> app.add_read_only_store(prices, "prices", Filled, source="prices", processor="filled")
+        'filled'
+        >>> from millstream.testing import TestDriver
+        >>> with TestDriver(app) as driver:
+        ...     driver.pipe("prices", 4, key="tea")
+        ...     driver.store("prices").get("tea"), driver.changelog
+        (4, [])
         """
         site = call_site("add_read_only_store")
         if not isinstance(store, StoreSpec) or store.kind != "keyvalue":
@@ -138,13 +230,23 @@ class ByHand:
         the store, which it gets by name, and forwards nothing. All other processors may read it.
 
         >>> import millstream as ms
+        >>> from millstream.testing import drive
         >>> class ByCity:
         ...     def init(self, context):
         ...         self.cities = context.get_state_store("cities")
         ...     def process(self, record):
         ...         self.cities.put(record.value["city"], record.key)
-        >>> ms.App("trips").add_global_store(ms.key_value_store("cities"), "stations", ByCity)
+        >>> class Station:
+        ...     def init(self, context):
+        ...         self.context, self.cities = context, context.get_state_store("cities")
+        ...     def process(self, record):
+        ...         self.context.forward(record.with_value(self.cities.get(record.value)))
+        >>> app = ms.App("trips")
+        >>> app.add_global_store(ms.key_value_store("cities", value=str), "stations", ByCity)
         'cities'
+        >>> app.stream("trips", value=str).process_values(Station, value=str).to("out")
+        >>> drive(app, ("stations", "station-1", {"city": "Oslo"}), ("trips", "ann", "Oslo"))
+        {'out': [('ann', 'station-1')]}
         """
         site = call_site("add_global_store")
         check_supplier(supplier, site, "process")

@@ -83,7 +83,19 @@ class Program(ByHand):
         """The records of one or more topics. `key` and `value` are types or serdes; values are any JSON by default.
 
         `time` takes the timestamp from the value, or from (key, value), in ms since the epoch; without it the record's
-        own timestamp counts. Records with a negative one are dropped (rule T3).
+        own timestamp counts. Records with a negative one are dropped (rule T3). A topic that is read alike in several
+        places is one source.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> class Order(ms.Record):
+        ...     item: str
+        ...     placed_ms: int
+        >>> app = ms.App("shop")
+        >>> orders = app.stream("orders", "old-orders", value=Order, time=lambda order: order.placed_ms)
+        >>> orders.map_values(lambda order: order.item, value=str).to("items")
+        >>> drive(app, ("orders", "ann", Order("tea", 5)), ("old-orders", "bob", Order("pie", 3)))
+        {'items': [('ann', 'tea'), ('bob', 'pie')]}
         """
         site = call_site("stream")
         if not topics or not all(isinstance(topic, str) and topic for topic in topics):
@@ -153,8 +165,17 @@ class Program(ByHand):
     ) -> Table[Any, Any]:
         """A topic as a table: the latest value of each key; a null value deletes the row (rule K1).
 
-        With a `history` the table is versioned: streams are joined with the row as it was at their own time, and it is
-        known for as long what a key's value was before (rules K15, K16). `time` is as in `stream`.
+        `store` names its store. With a `history` the table is versioned: streams are joined with the row as it was at
+        their own time, and it is known for as long what a key's value was before (rules K15, K16). `time` is as in
+        `stream`.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> orders, prices = app.stream("orders", value=str), app.table("prices", value=int, history="1h")
+        >>> orders.join(prices, lambda order, price: f"{order} for {price}", result=str).to("out")
+        >>> drive(app, ("prices", "tea", 4, 0), ("prices", "tea", 5, 2_000), ("orders", "tea", "1 cup", 1_000))
+        {'out': [('tea', '1 cup for 4')]}
         """
         site = call_site("table")
         check_topics((topic,), site)
@@ -198,7 +219,20 @@ class Program(ByHand):
     def global_table(
         self, topic: str, *, value: Any = None, key: Any = str, store: str | None = None
     ) -> GlobalTableHandle[Any, Any]:
-        """A topic as a table that every worker holds whole, all partitions, complete before anything is processed."""
+        """A topic as a table that every worker holds whole, all partitions, complete before anything is processed.
+
+        Streams look rows up in it by any key. It has no changelog, and its updates come with no order in time relative
+        to the streams (rule K18). `store` names its store, which every processor may read.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> prices = app.global_table("prices", value=int)
+        >>> orders = app.stream("orders", value=str)
+        >>> orders.join(prices, lambda item, price: f"{item}: {price}", key=lambda item: item, result=str).to("out")
+        >>> drive(app, ("prices", "tea", 4), ("orders", "ann", "tea"))
+        {'out': [('ann', 'tea: 4')]}
+        """
         site = call_site("global_table")
         check_topics((topic,), site)
         if isinstance(store, StoreName) and store.store_type != "memory":
@@ -235,7 +269,18 @@ class Program(ByHand):
         return written[notation](self.topology())
 
     def topology(self) -> Topology:
-        """Validate the program, optimise it as `optimize` says, and freeze it."""
+        """Validate the program, optimise it as `optimize` says, and freeze it.
+
+        Raises:
+            TopologyError: the program cannot run as written.
+
+        >>> import millstream as ms
+        >>> app = ms.App("words")
+        >>> counts = app.stream("lines", value=str).group_by(lambda line: line[0], name="by-letter").count()
+        >>> topology = app.topology()
+        >>> len(topology.subtopologies), list(topology.repartition_topics)
+        (2, ['by-letter-repartition'])
+        """
         return self._builder.topology(rewrites_named(self.optimize), require_names=self.require_names)
 
     def _shared(self, source: Source, time: Callable[..., int] | None) -> Handle:

@@ -32,6 +32,8 @@ def in_rocksdb(name: str) -> str:
     >>> import millstream as ms
     >>> app = ms.App("views")
     >>> views = app.stream("views", value=str).group_by_key().count(store=ms.in_rocksdb("per-viewer"))
+    >>> [(store.name, store.store_type) for store in app.topology().stores]
+    [('per-viewer', 'rocksdb')]
     """
     return StoreName(name, "rocksdb")
 

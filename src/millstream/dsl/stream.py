@@ -49,7 +49,16 @@ Supplier: TypeAlias = Callable[[], Any] | Callable[[Any], Iterable[Any]] | Calla
 
 
 class Stream(Generic[K, V]):
-    """An unbounded sequence of records, as Kafka Streams' `KStream`."""
+    """An unbounded sequence of records, as Kafka Streams' `KStream`.
+
+    >>> import millstream as ms
+    >>> from millstream.testing import drive
+    >>> app = ms.App("shop")
+    >>> orders = app.stream("orders", value=str)
+    >>> orders.filter(lambda order: order != "test").map_values(str.upper, value=str).to("out")
+    >>> drive(app, ("orders", "ann", "tea"), ("orders", "ann", "test"))
+    {'out': [('ann', 'TEA')]}
+    """
 
     def __init__(self, handle: Handle) -> None:
         self.handle = handle
@@ -61,7 +70,15 @@ class Stream(Generic[K, V]):
     @overload
     def filter(self, predicate: Callable[[K, V], object], *, name: str | None = None) -> Stream[K, V]: ...
     def filter(self, predicate: Callable[..., object], *, name: str | None = None) -> Stream[K, V]:
-        """Keep the records for which the predicate holds."""
+        """Keep the records for which the predicate holds.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> app.stream("orders", value=str).filter(lambda order: order != "test").to("out")
+        >>> drive(app, ("orders", "ann", "tea"), ("orders", "bob", "test"))
+        {'out': [('ann', 'tea')]}
+        """
         return Stream(steps.filtered(self.handle, predicate, name, negated=False))
 
     @overload
@@ -69,7 +86,15 @@ class Stream(Generic[K, V]):
     @overload
     def filter_not(self, predicate: Callable[[K, V], object], *, name: str | None = None) -> Stream[K, V]: ...
     def filter_not(self, predicate: Callable[..., object], *, name: str | None = None) -> Stream[K, V]:
-        """Keep the records for which the predicate does not hold."""
+        """Keep the records for which the predicate does not hold.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> app.stream("orders", value=str).filter_not(lambda customer, order: customer == "intern").to("out")
+        >>> drive(app, ("orders", "ann", "tea"), ("orders", "intern", "tea"))
+        {'out': [('ann', 'tea')]}
+        """
         return Stream(steps.filtered(self.handle, predicate, name, negated=True))
 
     @overload
@@ -79,7 +104,18 @@ class Stream(Generic[K, V]):
         self, mapper: Callable[[K, V], V2], *, value: Any = None, name: str | None = None
     ) -> Stream[K, V2]: ...
     def map_values(self, mapper: Callable[..., Any], *, value: Any = None, name: str | None = None) -> Stream[K, Any]:
-        """A new value for each record; the key stays."""
+        """A new value for each record; the key stays, so that nothing has to be repartitioned behind it (rule O3).
+
+        `value` is the type or serde of the result, where the function's annotations don't tell it; any JSON otherwise.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> orders = app.stream("orders", value=str)
+        >>> orders.map_values(lambda customer, order: f"{order} for {customer}", value=str).to("out")
+        >>> drive(app, ("orders", "ann", "tea"))
+        {'out': [('ann', 'tea for ann')]}
+        """
         return Stream(steps.mapped_values(self.handle, mapper, value, name))
 
     @overload
@@ -125,10 +161,13 @@ class Stream(Generic[K, V]):
         close is written with `process_values`.
 
         >>> import millstream as ms
+        >>> from millstream.testing import drive
         >>> async def rated(line: str) -> int:
-        ...     return len(line)
-        >>> lines = ms.App("lines").stream("lines", value=str)
-        >>> lines.map_values_async(rated, concurrency=20, timeout="5s").to("ratings")
+        ...     return len(line)  # here a service would be asked
+        >>> app = ms.App("lines")
+        >>> app.stream("lines", value=str).map_values_async(rated, concurrency=20, timeout="5s").to("ratings")
+        >>> drive(app, ("lines", "a", "good"), ("lines", "b", "so so"))
+        {'ratings': [('a', 4), ('b', 5)]}
         """
         calls = checked_calls((concurrency, timeout, retries, backoff), call_site("map_values_async"))
         return Stream(mapped_values_async(self.handle, mapper, calls, value, name))
@@ -136,7 +175,18 @@ class Stream(Generic[K, V]):
     def map(
         self, mapper: Callable[[K, V], tuple[K2, V2]], *, key: Any = None, value: Any = None, name: str | None = None
     ) -> Stream[K2, V2]:
-        """A new (key, value) for each record."""
+        """A new (key, value) for each record, made by a function of both.
+
+        Whatever the function does, the key counts as changed: what groups or joins behind it goes through a repartition
+        topic.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> app.stream("orders", value=str).map(lambda customer, order: (order, customer), value=str).to("out")
+        >>> drive(app, ("orders", "ann", "tea"))
+        {'out': [('tea', 'ann')]}
+        """
         return Stream(steps.mapped(self.handle, mapper, (key, value), name))
 
     @overload
@@ -146,7 +196,17 @@ class Stream(Generic[K, V]):
         self, mapper: Callable[[K, V], K2], *, key: Any = None, name: str | None = None
     ) -> Stream[K2, V]: ...
     def select_key(self, mapper: Callable[..., Any], *, key: Any = None, name: str | None = None) -> Stream[Any, V]:
-        """A new key for each record; the value stays. Keys are strings unless declared otherwise."""
+        """A new key for each record; the value stays. Keys are strings unless declared otherwise.
+
+        The key counts as changed: what groups or joins behind it goes through a repartition topic.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> app.stream("orders", value=str).select_key(len, key=int).to("by-length")
+        >>> drive(app, ("orders", "ann", "tea"))
+        {'by-length': [(3, 'tea')]}
+        """
         return Stream(steps.key_selected(self.handle, mapper, key, name))
 
     def flat_map(
@@ -157,7 +217,19 @@ class Stream(Generic[K, V]):
         value: Any = None,
         name: str | None = None,
     ) -> Stream[K2, V2]:
-        """Any number of (key, value) pairs for each record, in the order in which the function gives them."""
+        """Any number of (key, value) pairs for each record, in the order in which the function gives them.
+
+        The key counts as changed: what groups or joins behind it goes through a repartition topic. Where the function
+        fails in the middle, what it gave before has gone on.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> orders = app.stream("orders", value=str)
+        >>> orders.flat_map(lambda who, order: [(item, who) for item in order.split("+")], value=str).to("items")
+        >>> drive(app, ("orders", "ann", "tea+cake"))
+        {'items': [('tea', 'ann'), ('cake', 'ann')]}
+        """
         return Stream(steps.flat_mapped(self.handle, mapper, (key, value), name))
 
     @overload
@@ -171,7 +243,15 @@ class Stream(Generic[K, V]):
     def flat_map_values(
         self, mapper: Callable[..., Iterable[Any]], *, value: Any = None, name: str | None = None
     ) -> Stream[K, Any]:
-        """Any number of values for each record; the key stays."""
+        """Any number of values for each record, in the order in which the function gives them; the key stays.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> app.stream("orders", value=str).flat_map_values(lambda order: order.split("+"), value=str).to("items")
+        >>> drive(app, ("orders", "ann", "tea+cake"))
+        {'items': [('ann', 'tea'), ('ann', 'cake')]}
+        """
         return Stream(steps.flat_mapped_values(self.handle, mapper, value, name))
 
     @overload
@@ -179,7 +259,15 @@ class Stream(Generic[K, V]):
     @overload
     def peek(self, action: Callable[[K, V], object], *, name: str | None = None) -> Stream[K, V]: ...
     def peek(self, action: Callable[..., object], *, name: str | None = None) -> Stream[K, V]:
-        """Call an action for each record and pass the record on."""
+        """Call an action for each record and pass the record on.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app, seen = ms.App("shop"), []
+        >>> app.stream("orders", value=str).peek(seen.append).to("out")
+        >>> drive(app, ("orders", "ann", "tea")), seen
+        ({'out': [('ann', 'tea')]}, ['tea'])
+        """
         return Stream(steps.peeked(self.handle, action, name, last=False))
 
     @overload
@@ -187,11 +275,30 @@ class Stream(Generic[K, V]):
     @overload
     def foreach(self, action: Callable[[K, V], object], *, name: str | None = None) -> None: ...
     def foreach(self, action: Callable[..., object], *, name: str | None = None) -> None:
-        """Call an action for each record; the stream ends here."""
+        """Call an action for each record; the stream ends here.
+
+        After a failure records are processed again, so the action may be called twice for one.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> app.stream("orders", value=str).foreach(lambda customer, order: print(customer, "wants", order))
+        >>> drive(app, ("orders", "ann", "tea"))
+        ann wants tea
+        {}
+        """
         steps.peeked(self.handle, action, name, last=True)
 
     def merge(self, other: Stream[K, V], *, name: str | None = None) -> Stream[K, V]:
-        """The records of both streams; nothing is said about the order between them."""
+        """The records of both streams; nothing is said about the order between them. Both have the same types.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> app.stream("orders", value=str).merge(app.stream("old-orders", value=str)).to("out")
+        >>> drive(app, ("orders", "ann", "tea"), ("old-orders", "bob", "soup"))
+        {'out': [('ann', 'tea'), ('bob', 'soup')]}
+        """
         return Stream(steps.merged(self.handle, other.handle, name))
 
     def split(self, *, name: str | None = None) -> SplitStream[K, V]:
@@ -200,11 +307,15 @@ class Stream(Generic[K, V]):
         `name` stands in front of the branches' names.
 
         >>> import millstream as ms
-        >>> numbers = ms.App("numbers").stream("numbers", value=int)
+        >>> from millstream.testing import drive
+        >>> app = ms.App("numbers")
+        >>> numbers = app.stream("numbers", value=int)
         >>> parts = numbers.split().branch(lambda n: n < 0, name="negative").default_branch(name="rest")
-        >>> parts["negative"].to("negative")
         >>> sorted(parts)
         ['negative', 'rest']
+        >>> parts["negative"].to("negative")
+        >>> drive(app, ("numbers", "a", -1), ("numbers", "b", 1))
+        {'negative': [('a', -1)]}
         """
         return SplitStream(Splitting(self.handle, name))
 
@@ -216,9 +327,12 @@ class Stream(Generic[K, V]):
         """A stream for each predicate, with the records for which it is the first to hold, and one with the rest.
 
         >>> import millstream as ms
-        >>> numbers = ms.App("numbers").stream("numbers", value=int)
-        >>> negative, zero, positive = numbers.branches(lambda n: n < 0, lambda n: n == 0)
+        >>> from millstream.testing import drive
+        >>> app = ms.App("numbers")
+        >>> negative, zero, positive = app.stream("numbers", value=int).branches(lambda n: n < 0, lambda n: n == 0)
         >>> positive.to("positive")
+        >>> drive(app, ("numbers", "a", -1), ("numbers", "b", 1))
+        {'positive': [('b', 1)]}
         """
         return tuple(Stream(handle) for handle in branched(self.handle, predicates))
 
@@ -264,12 +378,22 @@ class Stream(Generic[K, V]):
         value: Any = None,
         name: str | None = None,
     ) -> Stream[Any, Any]:
-        """Records through a processor: an object with `process(record)`, made once for each task by `supplier`,
-        or a generator function of the record, which yields what is passed on.
+        """Records through a processor: an object with `process(record)`, made once for each task by `supplier`, or a
+        generator function of the record, which yields what is passed on.
 
         `stores` are the stores that it sees (rule P7); a class may bring its own as the attribute `stores`. Keys keep
-        their serde unless `key` is given. An async `process`, or an async generator, makes `calls` for several records
-        at a time, and what it forwards keeps the order of its records.
+        their serde unless `key` is given, and count as changed. An async `process`, or an async generator, makes
+        `calls` for several records at a time, and what it forwards keeps the order of its records.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> def by_item(record: ms.Message):
+        ...     for item in record.value.split("+"):
+        ...         yield record.with_key(item).with_value(record.key)
+        >>> app = ms.App("shop")
+        >>> app.stream("orders", value=str).process(by_item, value=str).to("items")
+        >>> drive(app, ("orders", "ann", "tea+cake"))
+        {'items': [('tea', 'ann'), ('cake', 'ann')]}
         """
         return Stream(processed(self.handle, supplier, stores, (key, value), name, calls=calls))
 
@@ -307,15 +431,19 @@ class Stream(Generic[K, V]):
         The processor forwards what it was given, changed by `with_value`, `with_timestamp` or `with_headers`.
 
         >>> import millstream as ms
+        >>> from millstream.testing import drive
         >>> class Numbered:
+        ...     stores = [ms.key_value_store("seen", value=int)]
         ...     def init(self, context):
-        ...         self.context, self.store = context, context.get_state_store("seen")
+        ...         self.context, self.seen = context, context.get_state_store("seen")
         ...     def process(self, record):
-        ...         seen = (self.store.get(record.key) or 0) + 1
-        ...         self.store.put(record.key, seen)
-        ...         self.context.forward(record.with_value(seen))
-        >>> lines = ms.App("lines").stream("lines", value=str)
-        >>> lines.process_values(Numbered, stores=[ms.key_value_store("seen", value=int)], value=int).to("numbers")
+        ...         number = (self.seen.get(record.key) or 0) + 1
+        ...         self.seen.put(record.key, number)
+        ...         self.context.forward(record.with_value(f"{number}. {record.value}"))
+        >>> app = ms.App("shop")
+        >>> app.stream("orders", value=str).process_values(Numbered, value=str).to("out")
+        >>> drive(app, ("orders", "ann", "tea"), ("orders", "bob", "pie"), ("orders", "ann", "cake"))
+        {'out': [('ann', '1. tea'), ('bob', '1. pie'), ('ann', '2. cake')]}
         """
         return Stream(processed(self.handle, supplier, stores, (None, value), name, calls=calls, fixed_key=True))
 
@@ -339,11 +467,34 @@ class Stream(Generic[K, V]):
         Several fields make a composite key: a JSON object on the wire, a frozen record in Python, of the type `key` if
         that is given. Records go through a repartition topic, so that all of one key meet in one task. `name` names
         that topic.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> class Order(ms.Record):
+        ...     shop: str
+        ...     item: str
+        >>> app = ms.App("shop")
+        >>> orders = app.stream("orders", value=Order)
+        >>> orders.group_by("shop").count().to_stream().to("by-shop")
+        >>> orders.group_by("shop", "item").count().to_stream().to("by-both")
+        >>> drive(app, ("orders", None, Order(shop="north", item="tea")))
+        {'by-shop': [('north', 1)], 'by-both': [(Key(shop='north', item='tea'), 1)]}
         """
         return GroupedStream(grouped(self.handle, keys, key, name), GroupName(name))
 
     def group_by_key(self, *, name: str | None = None) -> GroupedStream[K, V]:
-        """Group by the key that records have."""
+        """Group by the key that records have; an aggregation follows.
+
+        Records go through a repartition topic only if an operator before may have changed the key; `name` names that
+        topic.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> app.stream("orders", value=str).group_by_key().count().to_stream().to("orders-of")
+        >>> drive(app, ("orders", "ann", "tea"), ("orders", "ann", "cake"))
+        {'orders-of': [('ann', 1), ('ann', 2)]}
+        """
         return GroupedStream(self.handle, GroupName(name))
 
     @overload
@@ -444,15 +595,26 @@ class Stream(Generic[K, V]):
         another stream: each record with every record of the same key within the `window` (rule J4).
 
         `value` makes the new value of (value, row), or of (key, value, row). With a global table `key` names the row to
-        look up (rule J15). With a versioned table, `grace` lets records wait until the stream is that much
-        further, so that rows of their time that come late are met (rule J17). `store` names the stores of a join of two
-        streams.
+        look up (rule J15). With a versioned table, `grace` lets records wait until the stream is that much further, so
+        that rows of their time that come late are met (rule J17). `store` names the stores of a join of two streams.
 
         >>> import millstream as ms
+        >>> from millstream.testing import drive
         >>> app = ms.App("shop")
-        >>> orders, payments = app.stream("orders", value=int), app.stream("payments", value=int)
-        >>> paid = orders.join(payments, lambda due, sum: sum >= due, window=ms.join_window("1h", grace="5m"))
-        >>> paid.to("paid")
+        >>> orders, customers = app.stream("orders", value=str), app.table("customers", value=str)
+        >>> orders.join(customers, lambda order, city: f"{order} to {city}", result=str).to("out")
+        >>> drive(app, ("orders", "ann", "tea"), ("customers", "ann", "Oslo"), ("orders", "ann", "cake"))
+        {'out': [('ann', 'cake to Oslo')]}
+
+        A global table by another key than the stream's, and another stream within a window of time:
+
+        >>> app = ms.App("shop")
+        >>> orders, prices = app.stream("orders", value=str), app.global_table("prices", value=int)
+        >>> due = orders.join(prices, lambda order, price: price, key=lambda order: order, result=int)
+        >>> window = ms.join_window("1h", grace="5m")
+        >>> due.join(app.stream("payments", value=int), lambda due, paid: paid >= due, window=window).to("paid")
+        >>> drive(app, ("prices", "tea", 4), ("orders", "ann", "tea", 0), ("payments", "ann", 5, 60_000))
+        {'paid': [('ann', True)]}
         """
         if isinstance(other, Stream) or window is not None:
             return self._stream_join(other, StreamJoining("inner", window, value, result, store, name), key, grace)
@@ -554,6 +716,22 @@ class Stream(Generic[K, V]):
     ) -> Stream[K, Any]:
         """As `join`, but a record without a row is joined with None; one without a partner in the other stream too,
         when its window and grace are over (rules J5, J8).
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> orders, customers = app.stream("orders", value=str), app.table("customers", value=str)
+        >>> orders.left_join(customers, lambda order, city: f"{order} to {city}", result=str).to("out")
+        >>> drive(app, ("customers", "ann", "Oslo"), ("orders", "ann", "tea"), ("orders", "bob", "pie"))
+        {'out': [('ann', 'tea to Oslo'), ('bob', 'pie to None')]}
+
+        With another stream; the record at 20 s tells that bob's 10 s are over:
+
+        >>> app = ms.App("shop")
+        >>> orders, payments = app.stream("orders", value=str), app.stream("payments", value=int)
+        >>> orders.left_join(payments, lambda order, paid: [order, paid], window=ms.join_window("10s")).to("out")
+        >>> drive(app, ("orders", "bob", "pie", 0), ("orders", "ann", "tea", 20_000), ("payments", "ann", 5, 21_000))
+        {'out': [('bob', ['pie', None]), ('ann', ['tea', 5])]}
         """
         if isinstance(other, Stream) or window is not None:
             return self._stream_join(other, StreamJoining("left", window, value, result, store, name), key, grace)
@@ -591,7 +769,17 @@ class Stream(Generic[K, V]):
         store: str | None = None,
         name: str | None = None,
     ) -> Stream[K, Any]:
-        """As `left_join` of two streams, and the other stream's records without a partner go on with None as well."""
+        """As `left_join` of two streams, and the other stream's records without a partner go on with None as well.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> orders, payments = app.stream("orders", value=str), app.stream("payments", value=int)
+        >>> told = orders.outer_join(payments, lambda order, paid: [order, paid], window=ms.join_window("10s"))
+        >>> told.to("out")
+        >>> drive(app, ("orders", "bob", "pie", 0), ("payments", "cleo", 7, 1_000), ("orders", "ann", "tea", 20_000))
+        {'out': [('bob', ['pie', None]), ('cleo', [None, 7])]}
+        """
         return self._stream_join(other, StreamJoining("outer", window, value, result, store, name))
 
     def _stream_join(
@@ -639,7 +827,16 @@ class Stream(Generic[K, V]):
     ) -> Table[K, V]:
         """The latest value of each key as a table; null keys are dropped, null values delete (rule K6).
 
-        With a `history` the table is versioned (rule K15).
+        With a `history` the table is versioned (rule K15). `store` names its store; if the key was changed before,
+        records go through a repartition topic, which `name` names.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> table = app.stream("orders", value=str).select_key(len, key=int).to_table(store="latest")
+        >>> table.to_stream().to("out")
+        >>> drive(app, ("orders", "ann", "tea"), ("orders", "bob", "pie"))
+        {'out': [(3, 'tea'), (3, 'pie')]}
         """
         return Table(tables.to_table(self.handle, Materialized(store, name, emit, history)))
 
@@ -657,14 +854,18 @@ class Stream(Generic[K, V]):
         """Write the records to a topic, with the stream's serdes unless others are given.
 
         A function instead of the topic's name tells the topic of each record, from its value, from (key, value) or from
-        (key, value, `ms.RecordContext`); these topics must exist. `partitioner`
-        is called with (key, value, number of partitions) and gives the record's partition or several, nothing for the
-        default by key, or an empty set to drop the record (rule O10).
+        (key, value, `ms.RecordContext`); these topics must exist. `partitioner` is called with (key, value, number of
+        partitions) and gives the record's partition or several, nothing for the default by key, or an empty set to drop
+        the record (rule O10).
 
         >>> import millstream as ms
-        >>> lines = ms.App("lines").stream("lines", value=str)
+        >>> from millstream.testing import drive
+        >>> app = ms.App("lines")
+        >>> lines = app.stream("lines", value=str)
         >>> lines.to("copies", partitioner=lambda key, line, partitions: len(line) % partitions)
-        >>> lines.to(lambda line: "long" if len(line) > 80 else "short")
+        >>> lines.to(lambda line: "long" if len(line) > 10 else "short")
+        >>> drive(app, ("lines", "a", "a line"))
+        {'copies': [('a', 'a line')], 'short': [('a', 'a line')]}
         """
         steps.sunk(self.handle, topic, (key, value), name, partitioner)
 
@@ -681,12 +882,12 @@ class Stream(Generic[K, V]):
         The label is the operator's name before it, unless one is given. `text` makes what stands behind it.
 
         >>> import millstream as ms
-        >>> from millstream.testing import TestDriver
-        >>> app = ms.App("lines", emit="every")
+        >>> from millstream.testing import drive
+        >>> app = ms.App("lines")
         >>> app.stream("lines", value=str).print("line", text=lambda line: line.title())
-        >>> with TestDriver(app) as driver:
-        ...     driver.pipe("lines", "the fox", key="k")
+        >>> drive(app, ("lines", "k", "the fox"))
         [line]: The Fox
+        {}
         """
         steps.printed(self.handle, (label, text, file), name)
 
@@ -702,7 +903,18 @@ class Stream(Generic[K, V]):
         """Send the records through the internal topic `<app>-<name>-repartition`, partitioned by their key, or as the
         `partitioner` says (see `to`), with the stream's serdes unless others are given.
 
-        Behind it the key counts as unchanged: what groups or joins by it needs no topic of its own (rule O3).
+        It has as many `partitions` as are given, or else as the topics that it is fed from. Records without a key are
+        dropped. Behind it the key counts as unchanged: what groups or joins by it needs no topic of its own (rule O3).
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> by_length = app.stream("orders", value=str).select_key(len, key=int)
+        >>> by_length.repartition(name="by-length", partitions=6).to("out")
+        >>> drive(app, ("orders", "ann", "tea"))
+        {'out': [(3, 'tea')]}
+        >>> [(topic.name, topic.partitions) for topic in app.topology().repartition_topics.values()]
+        [('by-length-repartition', 6)]
         """
         site = call_site("repartition")
         handle = steps.with_serdes(self.handle, key, value)
@@ -720,6 +932,11 @@ class SplitStream(Generic[K, V]):
     """A stream being split: `BranchedKStream`. `default_branch` or `no_default` end it, with the branches by name.
 
     A branch without a name has its number, from "1" on; the default one is "0".
+
+    >>> import millstream as ms
+    >>> numbers = ms.App("numbers").stream("numbers", value=int)
+    >>> list(numbers.split().branch(lambda n: n < 0).branch(lambda n: n > 0, name="positive").default_branch())
+    ['1', 'positive', '0']
     """
 
     def __init__(self, splitting: Splitting) -> None:
@@ -740,17 +957,48 @@ class SplitStream(Generic[K, V]):
 
         `then` is called with the branch; the stream that it returns takes the branch's place among the branches, and
         where it returns none, the branch is not among them.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("numbers")
+        >>> parts = (
+        ...     app.stream("numbers", value=int).split()
+        ...     .branch(lambda n: n < 0, name="negative", then=lambda below: below.map_values(abs, value=int))
+        ...     .branch(lambda n: n == 0, then=lambda zeros: zeros.to("zeros"))
+        ...     .default_branch(name="rest")
+        ... )
+        >>> parts["negative"].to("out")
+        >>> drive(app, ("numbers", "a", -3), ("numbers", "b", 0), ("numbers", "c", 5))
+        {'out': [('a', 3)], 'zeros': [('b', 0)]}
         """
         self._follow(self._splitting.branch(predicate, name), then)
         return self
 
     def default_branch(self, *, name: str | None = None, then: Then[K, V] | None = None) -> dict[str, Stream[K, V]]:
-        """The records for which no predicate holds, and all branches."""
+        """The records for which no predicate holds, and all branches.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("numbers")
+        >>> parts = app.stream("numbers", value=int).split().branch(lambda n: n < 0).default_branch(name="rest")
+        >>> parts["rest"].to("out")
+        >>> drive(app, ("numbers", "a", -3), ("numbers", "b", 5))
+        {'out': [('b', 5)]}
+        """
         self._follow(self._splitting.default(name), then)
         return self._branches()
 
     def no_default(self) -> dict[str, Stream[K, V]]:
-        """All branches; records for which no predicate holds go nowhere."""
+        """All branches; records for which no predicate holds go nowhere.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("numbers")
+        >>> parts = app.stream("numbers", value=int).split().branch(lambda n: n < 0, name="negative").no_default()
+        >>> parts["negative"].to("out")
+        >>> drive(app, ("numbers", "a", -3), ("numbers", "b", 5))
+        {'out': [('a', -3)]}
+        """
         self._splitting.no_default()
         return self._branches()
 
@@ -771,7 +1019,17 @@ class SplitStream(Generic[K, V]):
 
 
 class GroupedStream(Generic[K, V]):
-    """A stream's records by key, ready to be aggregated: `KGroupedStream`."""
+    """A stream's records by key, ready to be aggregated: `KGroupedStream`, and with windows `TimeWindowedKStream` and
+    its like.
+
+    >>> import millstream as ms
+    >>> from millstream.testing import drive
+    >>> app = ms.App("shop")
+    >>> grouped = app.stream("amounts", value=int).group_by_key()
+    >>> grouped.reduce(lambda total, amount: total + amount).to_stream().to("totals")
+    >>> drive(app, ("amounts", "ann", 3), ("amounts", "bob", 5), ("amounts", "ann", 4))
+    {'totals': [('ann', 3), ('bob', 5), ('ann', 7)]}
+    """
 
     def __init__(self, handle: Handle, name: GroupName, windows: Windowing | None = None) -> None:
         self.handle = handle
@@ -789,8 +1047,12 @@ class GroupedStream(Generic[K, V]):
         application's `idle` says.
 
         >>> import millstream as ms
-        >>> clicks = ms.App("clicks").stream("clicks", value=str).group_by_key()
-        >>> visits = clicks.windowed_by(ms.session("30m", grace="5m")).count()
+        >>> from millstream.testing import drive
+        >>> app = ms.App("site")
+        >>> clicks = app.stream("clicks", value=str).group_by_key()
+        >>> clicks.windowed_by(ms.session("30m", grace="5m")).count().to_stream().to("visits")
+        >>> drive(app, ("clicks", "ann", "home", 0), ("clicks", "ann", "cart", 60_000))
+        {'visits': [(ann@0/0, 1), (ann@0/0, None), (ann@0/60000, 2)]}
         """
         how = windowing(windows, retention, idle_after, call_site("windowed_by"))
         return GroupedStream(self.handle, self._name, how)
@@ -801,8 +1063,12 @@ class GroupedStream(Generic[K, V]):
         A window closes when a record of any key of its partition has moved time past its end and grace (rule E7).
 
         >>> import millstream as ms
-        >>> clicks = ms.App("clicks").stream("clicks", value=str).group_by_key()
-        >>> visits = clicks.windowed_by(ms.tumbling("1m")).emit_strategy("window_close").count()
+        >>> from millstream.testing import drive
+        >>> app = ms.App("site")
+        >>> clicks = app.stream("clicks", value=str).group_by_key().windowed_by(ms.tumbling("1m"))
+        >>> clicks.emit_strategy("window_close").count().to_stream().to("clicks-per-minute")
+        >>> drive(app, ("clicks", "ann", "x", 1_000), ("clicks", "ann", "x", 2_000), ("clicks", "bob", "x", 60_000))
+        {'clicks-per-minute': [(ann@0/60000, 2)]}
         """
         site = call_site("emit_strategy")
         if self._windows is None:
@@ -810,7 +1076,16 @@ class GroupedStream(Generic[K, V]):
         return GroupedStream(self.handle, self._name, self._windows.emitted(strategy, site))
 
     def emit_on_close(self) -> GroupedStream[K, V]:
-        """Emit each window once, when it has closed: `emit_strategy("window_close")`."""
+        """Emit each window once, when it has closed: `emit_strategy("window_close")`.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("site")
+        >>> clicks = app.stream("clicks", value=str).group_by_key().windowed_by(ms.tumbling("1m", grace="10s"))
+        >>> clicks.emit_on_close().count().to_stream().to("clicks-per-minute")
+        >>> drive(app, *[("clicks", "ann", "x", seconds * 1000) for seconds in (1, 2, 3, 69, 70)])
+        {'clicks-per-minute': [(ann@0/60000, 3)]}
+        """
         return self.emit_strategy("window_close")
 
     def cogroup(self, aggregator: Callable[..., V2 | None]) -> CogroupedStream[K, V2]:
@@ -818,11 +1093,14 @@ class GroupedStream(Generic[K, V]):
         (value, aggregate); the initializer comes last (rule A5).
 
         >>> import millstream as ms
+        >>> from millstream.testing import drive
         >>> app = ms.App("bank")
         >>> paid_in, drawn = app.stream("paid-in", value=int), app.stream("drawn", value=int)
         >>> put = paid_in.group_by_key().cogroup(lambda amount, balance: balance + amount)
         >>> both = put.cogroup(drawn.group_by_key(), lambda amount, balance: balance - amount)
         >>> both.aggregate(lambda: 0, value=int).to_stream().to("balances")
+        >>> drive(app, ("paid-in", "ann", 100), ("drawn", "ann", 30))
+        {'balances': [('ann', 100), ('ann', 70)]}
         """
         if self._windows is not None and self._windows.on_close:
             raise TopologyError(
@@ -839,7 +1117,18 @@ class GroupedStream(Generic[K, V]):
         emit: Emit | None = None,
         history: Duration | None = None,
     ) -> Table[K, int]:
-        """The number of records of each key. Values must not be null (rule A1; in windows they may be, W2)."""
+        """The number of records of each key. Values must not be null (rule A1; in windows they may be, W2).
+
+        `store` names the store, `emit` is "every" or "latest" where it isn't the application's, and with a `history`
+        the result is a versioned table (rule K15); so for every aggregation.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("site")
+        >>> app.stream("clicks", value=str).group_by_key().count(store="counts").to_stream().to("out")
+        >>> drive(app, ("clicks", "ann", "home"), ("clicks", "ann", "cart"))
+        {'out': [('ann', 1), ('ann', 2)]}
+        """
         return self._aggregated("count", Kept(Counted(), INT64, INT64), Materialized(store, name, emit, history))
 
     def reduce(
@@ -851,7 +1140,15 @@ class GroupedStream(Generic[K, V]):
         emit: Emit | None = None,
         history: Duration | None = None,
     ) -> Table[K, V]:
-        """The first value of each key, then reducer(aggregate, value) (rule A2)."""
+        """The first value of each key, then reducer(aggregate, value) (rule A2).
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("bids")
+        >>> app.stream("bids", value=int).group_by_key().reduce(max).to_stream().to("highest")
+        >>> drive(app, ("bids", "chair", 10), ("bids", "chair", 30), ("bids", "chair", 20))
+        {'highest': [('chair', 10), ('chair', 30), ('chair', 30)]}
+        """
         fn = user_function(reducer, call_site("reduce"), values=2, key=False)
         kept = Kept(Reduced(fn.call), self.handle.value, self.handle.value)
         return self._aggregated("reduce", kept, Materialized(store, name, emit, history))
@@ -917,11 +1214,34 @@ class GroupedStream(Generic[K, V]):
         history: Duration | None = None,
         **columns: DeclaredAggregate,
     ) -> Table[K, Any]:
-        """Declared aggregates, `aggregate(Quality, reports=ms.count(), bitrate=ms.mean("bitrate"))`, or Kafka Streams'
-        `initializer` and `aggregator` of (key, value, aggregate), or (value, aggregate). Returning None deletes the
-        entry (rule A3). Sessions also take a `merger` of (key, aggregate, next aggregate), or of the two aggregates.
+        """Declared aggregates, one for each field of the result, or an initializer and an aggregator, as in Kafka
+        Streams.
 
-        An aggregator should make a new aggregate: what one that changes it in place did before it raised stays done.
+        The aggregator is a function of (key, value, aggregate), or (value, aggregate). Returning None deletes the entry
+        (rule A3). Sessions also take a `merger` of (key, aggregate, next aggregate), or of the two aggregates. `value`
+        is the type or serde of the aggregate where the functions' annotations don't tell it. An aggregator should make
+        a new aggregate: what one that changes it in place did before it raised stays done.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> class Order(ms.Record):
+        ...     shop: str
+        ...     amount: int
+        >>> class Totals(ms.Record):
+        ...     orders: int
+        ...     turnover: int
+        >>> app = ms.App("shop")
+        >>> by_shop = app.stream("orders", value=Order).group_by("shop")
+        >>> by_shop.aggregate(Totals, orders=ms.count(), turnover=ms.sum("amount")).to_stream().to("totals")
+        >>> drive(app, ("orders", None, Order("north", 30)))
+        {'totals': [('north', Totals(orders=1, turnover=30))]}
+
+        >>> app = ms.App("shop")
+        >>> grouped = app.stream("amounts", value=int).group_by_key()
+        >>> last = grouped.aggregate(initializer=list, aggregator=lambda new, last: [*last, new][-2:], value=list[int])
+        >>> last.to_stream().to("last-two")
+        >>> drive(app, ("amounts", "ann", 1), ("amounts", "ann", 2), ("amounts", "ann", 3))
+        {'last-two': [('ann', [1]), ('ann', [1, 2]), ('ann', [2, 3])]}
         """
         site = call_site("aggregate")
         functions = {"initializer": initializer, "aggregator": aggregator, "merger": merger}
@@ -938,14 +1258,36 @@ class GroupedStream(Generic[K, V]):
 
 
 class CogroupedStream(Generic[K, V]):
-    """Groups of several streams, ready to be aggregated together: `CogroupedKStream`."""
+    """Groups of several streams, ready to be aggregated together: `CogroupedKStream`. `GroupedStream.cogroup` makes it.
+
+    >>> import millstream as ms
+    >>> from millstream.testing import drive
+    >>> app = ms.App("bank")
+    >>> paid_in, drawn = app.stream("paid-in", value=int), app.stream("drawn", value=int)
+    >>> put = paid_in.group_by_key().cogroup(lambda amount, balance: balance + amount)
+    >>> both = put.cogroup(drawn.group_by_key(), lambda amount, balance: balance - amount)
+    >>> both.aggregate(lambda: 0, value=int).to_stream().to("balances")
+    >>> drive(app, ("paid-in", "ann", 100), ("drawn", "ann", 30))
+    {'balances': [('ann', 100), ('ann', 70)]}
+    """
 
     def __init__(self, groups: tuple[Group, ...], windows: Windowing | None = None) -> None:
         self._groups = groups
         self._windows = windows
 
     def cogroup(self, group: GroupedStream[Any, Any], aggregator: Callable[..., V | None]) -> CogroupedStream[K, V]:
-        """Another stream's group with the same keys, and its aggregator."""
+        """Another stream's group with the same keys, and its aggregator of (key, value, aggregate) or (value,
+        aggregate).
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("site")
+        >>> views, orders = (app.stream(topic, value=str).group_by_key() for topic in ("views", "orders"))
+        >>> both = views.cogroup(lambda _, seen: seen + "v").cogroup(orders, lambda _, seen: seen + "o")
+        >>> both.aggregate(str, value=str).to_stream().to("out")
+        >>> drive(app, ("views", "ann", "home"), ("orders", "ann", "tea"))
+        {'out': [('ann', 'v'), ('ann', 'vo')]}
+        """
         site = call_site("cogroup")
         if not isinstance(group, GroupedStream):
             raise TopologyError(f"{site}: expected a grouped stream, got {type(group).__name__}")
@@ -955,7 +1297,17 @@ class CogroupedStream(Generic[K, V]):
     def windowed_by(
         self, windows: Windows, *, retention: Duration | None = None, idle_after: Duration | None = None
     ) -> CogroupedStream[Windowed[K], V]:
-        """Aggregate by key and window of event time; see `GroupedStream.windowed_by`."""
+        """Aggregate by key and window of event time; see `GroupedStream.windowed_by`.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("site")
+        >>> views, orders = (app.stream(topic, value=str).group_by_key() for topic in ("views", "orders"))
+        >>> both = views.cogroup(lambda _, seen: seen + "v").cogroup(orders, lambda _, seen: seen + "o")
+        >>> both.windowed_by(ms.tumbling(10)).aggregate(str, value=str).to_stream().to("out")
+        >>> drive(app, ("views", "ann", "home", 3), ("orders", "ann", "tea", 12))
+        {'out': [(ann@0/10, 'v'), (ann@10/20, 'o')]}
+        """
         return CogroupedStream(self._groups, windowing(windows, retention, idle_after, call_site("windowed_by")))
 
     def aggregate(
@@ -969,13 +1321,32 @@ class CogroupedStream(Generic[K, V]):
         emit: Emit | None = None,
         history: Duration | None = None,
     ) -> Table[K, V]:
-        """The table of aggregates that begin with what `initializer` gives; sessions also take a `merger`."""
+        """The table of aggregates that begin with what `initializer` gives; sessions also take a `merger` of two
+        aggregates.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("bank")
+        >>> put = app.stream("paid-in", value=int).group_by_key().cogroup(lambda amount, balance: balance + amount)
+        >>> put.aggregate(lambda: 0, value=int, store="balances").to_stream().to("out")
+        >>> drive(app, ("paid-in", "ann", 100), ("paid-in", "ann", 50))
+        {'out': [('ann', 100), ('ann', 150)]}
+        """
         how = Cogrouping(self._groups, self._windows, initializer, merger, value)
         return Table(cogrouped(how, Materialized(store, name, emit, history), call_site("aggregate")))
 
 
 class Table(Generic[K, V]):
-    """The latest value of each key, kept up to date by a topic or an aggregation: `KTable`."""
+    """The latest value of each key, kept up to date by a topic or an aggregation: `KTable`.
+
+    >>> import millstream as ms
+    >>> from millstream.testing import drive
+    >>> app = ms.App("shop")
+    >>> prices = app.table("prices", value=int)
+    >>> prices.map_values(lambda price: price * 100, value=int).to_stream().to("cents")
+    >>> drive(app, ("prices", "tea", 4), ("prices", "tea", 5), ("prices", "tea", None))
+    {'cents': [('tea', 400), ('tea', 500), ('tea', None)]}
+    """
 
     def __init__(self, handle: Handle) -> None:
         self.handle = handle
@@ -1008,7 +1379,18 @@ class Table(Generic[K, V]):
         name: str | None = None,
         history: Duration | None = None,
     ) -> Table[K, V]:
-        """The rows for which the predicate holds; of others a delete is told (rule K4). `store` keeps the result."""
+        """The rows for which the predicate holds; of a row for which it doesn't a delete is told (rule K4).
+
+        Behind a table with a store, such as an aggregation, only rows that were there before are deleted; without one
+        it isn't known which were. `store` keeps the result, for look-ups and processors.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> app.table("prices", value=int, store="prices").filter(lambda price: price < 10).to_stream().to("cheap")
+        >>> drive(app, ("prices", "tea", 4), ("prices", "cake", 12), ("prices", "tea", 11))
+        {'cheap': [('tea', 4), ('tea', None)]}
+        """
         return Table(tables.filtered(self.handle, predicate, Materialized(store, name, None, history), negated=False))
 
     @overload
@@ -1037,7 +1419,16 @@ class Table(Generic[K, V]):
         name: str | None = None,
         history: Duration | None = None,
     ) -> Table[K, V]:
-        """The rows for which the predicate does not hold."""
+        """The rows for which the predicate does not hold; otherwise as `filter`.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> prices = app.table("prices", value=int, store="prices")
+        >>> prices.filter_not(lambda item, price: item == "test" or price < 10).to_stream().to("dear")
+        >>> drive(app, ("prices", "tea", 4), ("prices", "cake", 12), ("prices", "test", 99))
+        {'dear': [('cake', 12)]}
+        """
         return Table(tables.filtered(self.handle, predicate, Materialized(store, name, None, history), negated=True))
 
     @overload
@@ -1069,7 +1460,18 @@ class Table(Generic[K, V]):
         name: str | None = None,
         history: Duration | None = None,
     ) -> Table[K, Any]:
-        """A new value for each row; None deletes it (rule K5)."""
+        """A new value for each row; None deletes it (rule K5).
+
+        `value` is the type or serde of the result, where the function's annotations don't tell it. Without a `store` a
+        row is computed again whenever another operator looks it up.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> app.table("prices", value=int).map_values(lambda price: price * 100, value=int).to_stream().to("cents")
+        >>> drive(app, ("prices", "tea", 4), ("prices", "tea", None))
+        {'cents': [('tea', 400), ('tea', None)]}
+        """
         return Table(tables.mapped_values(self.handle, mapper, value, Materialized(store, name, None, history)))
 
     @overload
@@ -1108,6 +1510,7 @@ class Table(Generic[K, V]):
         are transformed when they are, and old values again: then the result should depend on the row alone.
 
         >>> import millstream as ms
+        >>> from millstream.testing import drive
         >>> class Changes:
         ...     stores = [ms.key_value_store("changes", value=int)]
         ...     def init(self, context):
@@ -1115,8 +1518,11 @@ class Table(Generic[K, V]):
         ...     def transform(self, key, value):
         ...         self.changes.put(key, (self.changes.get(key) or 0) + 1)
         ...         return self.changes.get(key)
-        >>> prices = ms.App("prices").table("prices", value=float)
+        >>> app = ms.App("prices")
+        >>> prices = app.table("prices", value=float)
         >>> prices.transform_values(Changes, value=int, store="times-changed").to_stream().to("changes")
+        >>> drive(app, ("prices", "tea", 4.0), ("prices", "tea", 4.5))
+        {'changes': [('tea', 1), ('tea', 2)]}
         """
         how = Materialized(store, name, None)
         return Table(tables.transformed_values(self.handle, supplier, stores, value, how))
@@ -1133,7 +1539,16 @@ class Table(Generic[K, V]):
     ) -> GroupedTable[K2, V2]:
         """Group by a new key: the function makes (key, value) of each row's key and value (rule K10).
 
-        `key` and `value` are the new types or serdes, where they are not the table's own.
+        `key` and `value` are the new types or serdes, where they are not the table's own. Rows go through a repartition
+        topic, old and new value together; `name` names it.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("bank")
+        >>> customers = app.table("customers", value=str)
+        >>> customers.group_by(lambda customer, city: (city, customer)).count().to_stream().to("per-city")
+        >>> drive(app, ("customers", "ann", "Oslo"), ("customers", "bob", "Oslo"), ("customers", "ann", "Rome"))
+        {'per-city': [('Oslo', 1), ('Oslo', 2), ('Oslo', 1), ('Rome', 1)]}
         """
         return GroupedTable(tables.selected(self.handle, selector, (key, value), name))
 
@@ -1185,7 +1600,23 @@ class Table(Generic[K, V]):
         """Rows of both tables with the same key; a row that has no other side is deleted (rule J19).
 
         With `foreign_key`, a function of this table's value, or of (key, value), that names the other's row, the tables
-        may be partitioned differently: requests and answers go through two internal topics (rules J27-J38).
+        may be partitioned differently: requests and answers go through two internal topics (rules J27-J38). `result` is
+        the type or serde of what `value` makes, where its annotations don't tell it.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> prices, stock = app.table("prices", value=int), app.table("stock", value=int)
+        >>> prices.join(stock, lambda price, pieces: price * pieces, result=int).to_stream().to("worth")
+        >>> drive(app, ("prices", "tea", 4), ("stock", "tea", 10), ("prices", "tea", 5), ("stock", "tea", None))
+        {'worth': [('tea', 40), ('tea', 50), ('tea', None)]}
+
+        >>> app = ms.App("shop")
+        >>> orders, prices = app.table("orders", value=str), app.table("prices", value=int)
+        >>> priced = orders.join(prices, lambda item, price: [item, price], foreign_key=lambda item: item)
+        >>> priced.to_stream().to("priced")
+        >>> drive(app, ("prices", "tea", 4), ("orders", "order-1", "tea"), ("prices", "tea", 5))
+        {'priced': [('order-1', ['tea', 4]), ('order-1', ['tea', 5])]}
         """
         how = Materialized(store, name, None, history)
         if foreign_key is not None:
@@ -1203,7 +1634,16 @@ class Table(Generic[K, V]):
         name: str | None = None,
         history: Duration | None = None,
     ) -> Table[K, V2]:
-        """Every row of this table, with the other's of the same key, or of the `foreign_key`, or None (J20, J21)."""
+        """Every row of this table, with the other's of the same key, or of the `foreign_key`, or None (J20, J21).
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> prices, stock = app.table("prices", value=int), app.table("stock", value=int)
+        >>> prices.left_join(stock, lambda price, pieces: [price, pieces]).to_stream().to("out")
+        >>> drive(app, ("prices", "tea", 4), ("stock", "tea", 10), ("stock", "cake", 1))
+        {'out': [('tea', [4, None]), ('tea', [4, 10])]}
+        """
         how = Materialized(store, name, None, history)
         if foreign_key is not None:
             return self._joined_by(other, (foreign_key, value), result, how, keeps_left=True)
@@ -1241,7 +1681,16 @@ class Table(Generic[K, V]):
         name: str | None = None,
         history: Duration | None = None,
     ) -> Table[K, Any]:
-        """Every row of both tables, with None where one side has none (rule J22)."""
+        """Every row of both tables, with None where one side has none (rule J22).
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("shop")
+        >>> prices, stock = app.table("prices", value=int), app.table("stock", value=int)
+        >>> prices.outer_join(stock, lambda price, pieces: [price, pieces]).to_stream().to("out")
+        >>> drive(app, ("prices", "tea", 4), ("stock", "cake", 1), ("prices", "tea", None))
+        {'out': [('tea', [4, None]), ('cake', [None, 1]), ('tea', None)]}
+        """
         return self._joined("outer", other, value, result, Materialized(store, name, None, history))
 
     def _joined_by(
@@ -1277,9 +1726,13 @@ class Table(Generic[K, V]):
         `idle`, or `idle_after` here, lets it go on by the wall clock.
 
         >>> import millstream as ms
-        >>> clicks = ms.App("clicks").stream("clicks", value=str).group_by_key()
+        >>> from millstream.testing import drive
+        >>> app = ms.App("site")
+        >>> clicks = app.stream("clicks", value=str).group_by_key()
         >>> counts = clicks.windowed_by(ms.tumbling("1m", grace="10s")).count()
         >>> counts.suppress(ms.until_window_closes()).to_stream().to("clicks-per-minute")
+        >>> drive(app, *[("clicks", "ann", "x", seconds * 1000) for seconds in (1, 2, 3, 69, 70)])
+        {'clicks-per-minute': [(ann@0/60000, 3)]}
         """
         return Table(suppressed(self.handle, suppression, name, idle_after))
 
@@ -1295,14 +1748,18 @@ class Table(Generic[K, V]):
         """The records that an aggregation in windows dropped as late, as they came: key, value, timestamp, headers.
 
         They are those that were late for all their windows: one that a hopping or sliding window still took is not
-        among them, while the counter of late records counts every window that was missed. Call it on the table that
-        the aggregation gave. `key` and `value` are the types of the grouped records, for those who check types: a table
+        among them, while the counter of late records counts every window that was missed. Call it on the table that the
+        aggregation gave. `key` and `value` are the types of the grouped records, for those who check types: a table
         knows those of its results alone.
 
         >>> import millstream as ms
-        >>> clicks = ms.App("clicks").stream("clicks", value=str).group_by_key()
+        >>> from millstream.testing import drive
+        >>> app = ms.App("site")
+        >>> clicks = app.stream("clicks", value=str).group_by_key()
         >>> counts = clicks.windowed_by(ms.tumbling("1m", grace="10s")).count()
         >>> counts.late(value=str).to("late-clicks")
+        >>> drive(app, ("clicks", "ann", "home", 70_000), ("clicks", "bob", "cart", 59_000))
+        {'late-clicks': [('bob', 'cart')]}
         """
         return Stream(late_records(self.handle, key, value))
 
@@ -1334,11 +1791,22 @@ class Table(Generic[K, V]):
         emit: Emit = "every",
         name: str | None = None,
     ) -> Stream[Any, V]:
-        """Every update as a record; a deleted row as one with the value None (rule K6). `key` makes a new key of the
-        value, or of (key, value), as `select_key` does; `key_type` is its type or serde.
+        """Every update as a record; a deleted row as one with the value None (rule K6).
 
+        `key` makes a new key of the value, or of (key, value), as `select_key` does; `key_type` is its type or serde.
         With `emit="latest"` of a table that emits each update, this stream alone has the last update of each key in a
         round of processing.
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("site")
+        >>> counts = app.stream("clicks", value=str).group_by_key().windowed_by(ms.tumbling(10)).count()
+        >>> counts.to_stream().to("by-window")
+        >>> drive(app, ("clicks", "ann", "home", 3))
+        {'by-window': [(ann@0/10, 1)]}
+        >>> counts.to_stream(key=lambda key, n: f"{key.key} at {key.window.start}", key_type=str).to("in-words")
+        >>> drive(app, ("clicks", "ann", "home", 3))["in-words"]
+        [('ann at 0', 1)]
         """
         site = call_site("to_stream")
         node = self.handle.builder.name("KTABLE-TOSTREAM", name)
@@ -1353,6 +1821,14 @@ class GroupedTable(Generic[K, V]):
     """A table's rows by another key, ready to be aggregated: `KGroupedTable`.
 
     When a row changes, its old value is taken out of the aggregate where it was, and the new one put in.
+
+    >>> import millstream as ms
+    >>> from millstream.testing import drive
+    >>> app = ms.App("bank")
+    >>> by_city = app.table("customers", value=str).group_by(lambda customer, city: (city, customer))
+    >>> by_city.count().to_stream().to("per-city")
+    >>> drive(app, ("customers", "ann", "Oslo"), ("customers", "ann", "Rome"))
+    {'per-city': [('Oslo', 1), ('Oslo', 0), ('Rome', 1)]}
     """
 
     def __init__(self, group: tables.Selected) -> None:
@@ -1366,7 +1842,16 @@ class GroupedTable(Generic[K, V]):
         emit: Emit | None = None,
         history: Duration | None = None,
     ) -> Table[K, int]:
-        """The number of rows of each key (rule K13)."""
+        """The number of rows of each key; one that has none any more stays, with 0 (rule K13).
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("bank")
+        >>> by_city = app.table("customers", value=str).group_by(lambda customer, city: (city, customer))
+        >>> by_city.count(store="per-city").to_stream().to("out")
+        >>> drive(app, ("customers", "ann", "Oslo"), ("customers", "bob", "Oslo"), ("customers", "ann", None))
+        {'out': [('Oslo', 1), ('Oslo', 2), ('Oslo', 1)]}
+        """
         balance = Balanced(lambda: 0, lambda _k, _v, n: n + 1, lambda _k, _v, n: n - 1)
         return self._balanced("count", balance, INT64, Materialized(store, name, emit, history))
 
@@ -1380,7 +1865,16 @@ class GroupedTable(Generic[K, V]):
         emit: Emit | None = None,
         history: Duration | None = None,
     ) -> Table[K, V]:
-        """The first value, then adder(aggregate, new) and subtractor(aggregate, old); None deletes (rule K13)."""
+        """The first value, then adder(aggregate, new) and subtractor(aggregate, old); None deletes (rule K13).
+
+        >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> app = ms.App("stock")
+        >>> by_shelf = app.table("stock", value=int).group_by(lambda item, pieces: (item[0], pieces), key=str)
+        >>> by_shelf.reduce(lambda total, new: total + new, lambda total, old: total - old).to_stream().to("per-shelf")
+        >>> drive(app, ("stock", "a-tea", 5), ("stock", "a-cake", 2), ("stock", "a-tea", 4))
+        {'per-shelf': [('a', 5), ('a', 7), ('a', 6)]}
+        """
         site = call_site("reduce")
         put, take = (user_function(fn, site, values=2).call for fn in (adder, subtractor))
         balance = Balanced(None, lambda _k, value, agg: put(agg, value), lambda _k, value, agg: take(agg, value))
@@ -1439,12 +1933,24 @@ class GroupedTable(Generic[K, V]):
         quantiles, collect_list and count_distinct.
 
         >>> import millstream as ms
+        >>> from millstream.testing import drive
+        >>> class Customer(ms.Record):
+        ...     city: str
+        ...     credit: int
         >>> class Totals(ms.Record):
         ...     customers: int
         ...     credit: int
-        >>> customers = ms.App("bank").table("customers", value=dict)
-        >>> by_city = customers.group_by(lambda _, customer: (customer["city"], customer), key=str)
-        >>> by_city.aggregate(Totals, customers=ms.count(), credit=ms.sum("credit")).to_stream().to("by-city")
+        >>> app = ms.App("bank")
+        >>> customers = app.table("customers", value=Customer)
+        >>> by_city = customers.group_by(lambda _, customer: (customer.city, customer), key=str)
+        >>> by_city.aggregate(Totals, customers=ms.count(), credit=ms.sum("credit")).to_stream().to("declared")
+        >>> by_hand = by_city.aggregate(
+        ...     lambda: 0, lambda city, new, sum: sum + new.credit, lambda city, old, sum: sum - old.credit, value=int
+        ... )
+        >>> by_hand.to_stream().to("by-hand")
+        >>> told = drive(app, ("customers", "ann", Customer("Oslo", 100)), ("customers", "ann", Customer("Oslo", 70)))
+        >>> told["declared"][-1], told["by-hand"][-1]
+        (('Oslo', Totals(customers=1, credit=70)), ('Oslo', 70))
         """
         site = call_site("aggregate")
         how = Materialized(store, name, emit, history)
@@ -1463,7 +1969,17 @@ class GroupedTable(Generic[K, V]):
 
 
 class GlobalTable(Generic[K, V]):
-    """A topic's latest values, all partitions on every worker: `GlobalKTable`. Joined by `Stream.join`."""
+    """A topic's latest values, all partitions on every worker: `GlobalKTable`. Joined by `Stream.join`.
+
+    >>> import millstream as ms
+    >>> from millstream.testing import drive
+    >>> app = ms.App("shop")
+    >>> prices = app.global_table("prices", value=int)
+    >>> orders = app.stream("orders", value=str)
+    >>> orders.join(prices, lambda item, price: f"{item}: {price}", key=lambda item: item, result=str).to("out")
+    >>> drive(app, ("prices", "tea", 4), ("orders", "ann", "tea"))
+    {'out': [('ann', 'tea: 4')]}
+    """
 
     __match_args__ = ("store",)
 

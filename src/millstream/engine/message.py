@@ -15,8 +15,11 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     >>> message = Message("k", 1, 5)
     >>> message.with_value(2)
     Message(key='k', value=2, timestamp=5, headers=())
-    >>> message.with_header("from", b"here").header("from")
-    b'here'
+    >>> message.with_key("x").with_timestamp(7).key
+    'x'
+    >>> told = message.with_header("from", b"here").with_header("to", b"there")
+    >>> told.header("from"), told.without_header("from").headers, told.with_headers(()).headers
+    (b'here', (('to', b'there'),), ())
     """
 
     key: Any
@@ -37,15 +40,19 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         return found
 
     def with_key(self, key: Any) -> Message:
+        """The same record with another key."""
         return Message(key, self.value, self.timestamp, self.headers)
 
     def with_value(self, value: Any) -> Message:
+        """The same record with another value."""
         return Message(self.key, value, self.timestamp, self.headers)
 
     def with_timestamp(self, timestamp: int) -> Message:
+        """The same record with another timestamp, in ms since the epoch."""
         return Message(self.key, self.value, timestamp, self.headers)
 
     def with_headers(self, headers: Headers) -> Message:
+        """The same record with these headers instead of its own: pairs of a name and bytes, or None."""
         return Message(self.key, self.value, self.timestamp, headers)
 
     def with_header(self, name: str, value: bytes | None) -> Message:
@@ -82,6 +89,15 @@ class FixedKeyMessage(Message, frozen=True, gc=False):
 class RecordContext(NamedTuple):
     """What there is to know of a record besides its key and value: its timestamp and headers, and where the source
     record stood, which is nowhere (None, -1, -1) in a punctuation.
+
+    >>> import millstream as ms
+    >>> from millstream.testing import drive
+    >>> def topic(key: str, line: str, context: ms.RecordContext) -> str:
+    ...     return f"{context.topic}-late" if context.timestamp < 1_000 else f"{context.topic}-{context.partition}"
+    >>> app = ms.App("lines")
+    >>> app.stream("lines", value=str).to(topic)
+    >>> drive(app, ("lines", "k", "ho", 1_000), ("lines", "k", "ha", 5))
+    {'lines-0': [('k', 'ho')], 'lines-late': [('k', 'ha')]}
     """
 
     topic: str | None
@@ -92,7 +108,11 @@ class RecordContext(NamedTuple):
 
 
 class RecordMetadata(NamedTuple):
-    """Where the source record of the sub-topology stood (rule P1)."""
+    """Where the source record of the sub-topology stood (rule P1).
+
+    >>> RecordMetadata("orders", 0, 17)
+    RecordMetadata(topic='orders', partition=0, offset=17)
+    """
 
     topic: str | None
     partition: int

@@ -19,7 +19,42 @@ from millstream.state import Access
 
 
 class ProcessorContext:
-    """What a processor can do: forward records, read the clocks, see its stores, be called later."""
+    """What a processor can do: forward records, read the clocks, see its stores, be called later.
+
+    >>> import millstream as ms
+    >>> from millstream.testing import drive
+    >>> class Latest:
+    ...     # every ten seconds of stream time, the latest value of each key and where it stood
+    ...     stores = [ms.key_value_store("latest", value=str)]
+    ...     def init(self, context: ms.ProcessorContext) -> None:
+    ...         self.context, self.latest = context, context.get_state_store("latest")
+    ...         context.schedule("10s", "stream-time", self.tell, start=10_000)
+    ...     def process(self, record):
+    ...         self.latest.put(record.key, f"{record.value} ({self.context.record_metadata.offset})")
+    ...     def tell(self, now_ms):
+    ...         for key, value in self.latest.all():
+    ...             self.context.forward(ms.Message(key, value, now_ms))
+    ...         self.context.commit()
+    >>> app = ms.App("places")
+    >>> app.stream("places", value=str).process(Latest, value=str).to("latest")
+    >>> drive(app, ("places", "bus", "A", 0), ("places", "bus", "B", 6_000), ("places", "car", "C", 11_000))
+    {'latest': [('bus', 'B (1)'), ('car', 'C (2)')]}
+
+    What it knows of itself and of the time:
+
+    >>> class Told:
+    ...     def init(self, context):
+    ...         print(context.application_id, context.task_id, context.current_stream_time_ms())
+    ...         self.context = context
+    ...     def process(self, record):
+    ...         print(self.context.current_stream_time_ms(), self.context.current_system_time_ms())
+    >>> app = ms.App("places")
+    >>> app.stream("places", value=str).process(Told).to("out")
+    >>> drive(app, ("places", "bus", "A", 7), wall_ms=100, app_id="places")
+    places 0_0 -1
+    7 100
+    {}
+    """
 
     def __init__(self, node: Process | TableTransform, downstream: Downstream, parts: Parts) -> None:
         self._node = node
@@ -31,6 +66,7 @@ class ProcessorContext:
 
     @property
     def application_id(self) -> str:
+        """The application id; "app" in a test driver that was given none."""
         return self._parts.app_id
 
     @property

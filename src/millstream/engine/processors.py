@@ -18,10 +18,23 @@ from millstream.plan.nodes import Process
 class Processor(Protocol):
     """What `process` makes one of for each task. `init(context)` and `close()` are called where they exist.
 
-    Where `process` is an `async def`, `init` and `close` may be too.
+    Where `process` is an `async def`, `init` and `close` may be too. A class need not name `Processor` among its bases.
+
+    >>> import millstream as ms
+    >>> from millstream.testing import drive
+    >>> class Shouted(ms.Processor):
+    ...     def init(self, context: ms.ProcessorContext) -> None:
+    ...         self.context = context
+    ...     def process(self, record: ms.Message) -> None:
+    ...         self.context.forward(record.with_value(record.value.upper()))
+    >>> app = ms.App("lines")
+    >>> app.stream("lines", value=str).process_values(Shouted, value=str).to("loud")
+    >>> drive(app, ("lines", "k", "ho"))
+    {'loud': [('k', 'HO')]}
     """
 
-    def process(self, record: Message) -> object: ...
+    def process(self, record: Message) -> object:
+        """Take a record: forward with the context what is to go on, or yield it."""
 
 
 class GeneratorProcessor:

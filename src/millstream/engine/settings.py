@@ -17,6 +17,17 @@ class FailedRecord:
     """A source record that could not be decoded, processed or encoded, as a handler sees it.
 
     `node` names the operator; `key` and `value` are the source record's bytes. In a punctuation there is none.
+
+    >>> import millstream as ms
+    >>> from millstream.testing import drive
+    >>> def handler(failed: ms.FailedRecord) -> str:
+    ...     print(failed.node, failed.offset, failed.value, repr(failed.error))
+    ...     return "skip" if isinstance(failed.error, ZeroDivisionError) else "fail"
+    >>> app = ms.App("shares", on_error=handler)
+    >>> app.stream("parts", value=str).map_values(lambda n: 100 // int(n), value=int, name="share").to("shares")
+    >>> drive(app, ("parts", "a", "4"), ("parts", "b", "0"))
+    share 1 b'0' ZeroDivisionError('integer division or modulo by zero')
+    {'shares': [('a', 25)]}
     """
 
     node: str

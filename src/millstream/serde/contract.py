@@ -14,7 +14,21 @@ class Serde(Protocol[T]):
     have equal bytes, so that the bytes of a repeated key need not be made again. Either direction may raise any
     exception: the engine reports it with the record's place.
 
-    A serde may also have `for_topic` (see `TopicBound`).
+    A serde may also have `for_topic` (see `TopicBound`). `ms.serde_from` makes one of two functions.
+
+    >>> class Money:
+    ...     # cents as text: 1250 <-> 12.50
+    ...     name, type, cacheable = "money", int, True
+    ...     def encode(self, value: int) -> bytes:
+    ...         return f"{value // 100}.{value % 100:02}".encode()
+    ...     def decode(self, data: bytes) -> int:
+    ...         return int(data.replace(b".", b""))
+    >>> import millstream as ms
+    >>> from millstream.testing import drive
+    >>> app = ms.App("shop")
+    >>> app.stream("prices", value=Money()).map_values(lambda cents: cents * 2, value=Money()).to("doubled")
+    >>> drive(app, ("prices", "tea", 250))
+    {'doubled': [('tea', 500)]}
     """
 
     @property

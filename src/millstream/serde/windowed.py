@@ -21,6 +21,9 @@ class Window(NamedTuple):
     """A span of event time in ms since the epoch: `[start, end)` for tumbling, hopping and unlimited windows.
 
     Of sliding windows and sessions the end belongs to it: a session's is the timestamp of its last record.
+
+    >>> Window(0, 10_000).end
+    10000
     """
 
     start: int
@@ -64,7 +67,13 @@ class Windowed(Generic[K]):
 
 
 class TimeWindowedSerde(Generic[K]):
-    """The key's bytes, then the window's start as i64; the end is start + size, at most the largest i64."""
+    """The key's bytes, then the window's start as i64; the end is start + size, at most the largest i64.
+
+    >>> from millstream.serde import STRING
+    >>> serde = TimeWindowedSerde(STRING, 10)
+    >>> serde.encode(Windowed("a", Window(20, 30))).hex(), serde.decode(b"a" + bytes(8))
+    ('610000000000000014', a@0/10)
+    """
 
     __slots__ = ("cacheable", "inner", "name", "size_ms", "type")
 

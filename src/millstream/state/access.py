@@ -8,7 +8,12 @@ from typing import Any, NamedTuple
 
 
 class Timestamped(NamedTuple):
-    """A value, and the timestamp in ms that is kept with it."""
+    """A value, and the timestamp in ms that is kept with it.
+
+    >>> value, timestamp = Timestamped("x", 7)
+    >>> timestamp
+    7
+    """
 
     value: Any
     timestamp: int

@@ -39,10 +39,12 @@ class KeyValueStore(Generic[K, V]):
     >>> from millstream.state import KeyValueRows
     >>> store = KeyValueStore(KeyValueRows("seen", STRING, INT64))
     >>> store.put("b", 2, timestamp=7); store.put_all({"a": 1, "c": 3}.items())
-    >>> store.get("a"), store["b"], store.get("x"), store.timestamp("b")
-    (1, 2, None, 7)
+    >>> store.get("a"), store["b"], store.get("x"), store.timestamp("b"), store.get_with_timestamp("b")
+    (1, 2, None, 7, Timestamped(value=2, timestamp=7))
     >>> list(store.range("a", "b")), list(store.all(reverse=True)), list(store.prefix("c"))
     ([('a', 1), ('b', 2)], [('c', 3), ('b', 2), ('a', 1)], [('c', 3)])
+    >>> store.put_if_absent("a", 9), store.delete("c"), "c" in store, len(store), store.name
+    (1, 3, False, 2, 'seen')
     """
 
     def __init__(self, rows: KeyedRows, access: Access = UNRESTRICTED) -> None:
@@ -51,11 +53,13 @@ class KeyValueStore(Generic[K, V]):
 
     @property
     def name(self) -> str:
+        """The name that the store was declared with."""
         return self._rows.name
 
     # --- one key
 
     def get(self, key: K) -> V | None:
+        """The value of a key, None where there is none; `store[key]` raises KeyError then."""
         row = self._rows.get(key)
         return None if row is None else self._access.shown(row[0])
 
@@ -65,6 +69,7 @@ class KeyValueStore(Generic[K, V]):
         return None if row is None else row[1]
 
     def get_with_timestamp(self, key: K) -> Timestamped | None:
+        """The value of a key, and the timestamp kept with it; None where there is none."""
         row = self._rows.get(key)
         return None if row is None else Timestamped(self._access.shown(row[0]), row[1])
 

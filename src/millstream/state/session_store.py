@@ -35,11 +35,11 @@ class SessionStore(Generic[K, V]):
     >>> from millstream.state import SessionRows
     >>> store = SessionStore(SessionRows("visits", (STRING, INT64), retention_ms=50))
     >>> store.put(Windowed("a", Window(0, 5)), 1); store.put(Windowed("a", Window(20, 30)), 2)
-    >>> [(key.window, value) for key, value in store.find_sessions("a", 10, 40)]
-    [(Window(start=20, end=30), 2)]
+    >>> list(store.find_sessions("a", 10, 40)), list(store.fetch("a", reverse=True))
+    ([(a@20/30, 2)], [(a@20/30, 2), (a@0/5, 1)])
     >>> store.remove(Windowed("a", Window(20, 30)))
-    >>> [value for _, value in store.fetch("a")], store.fetch_session("a", 0, 5)
-    ([1], 1)
+    >>> store.name, store.fetch_session("a", 0, 5), list(store.fetch_range("a", "b")), list(store.all())
+    ('visits', 1, [(a@0/5, 1)], [(a@0/5, 1)])
     """
 
     def __init__(self, rows: SessionedRows, access: Access = UNRESTRICTED) -> None:
@@ -48,6 +48,7 @@ class SessionStore(Generic[K, V]):
 
     @property
     def name(self) -> str:
+        """The name that the store was declared with."""
         return self._rows.name
 
     # --- one session

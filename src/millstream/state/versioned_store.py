@@ -14,7 +14,11 @@ V = TypeVar("V")
 
 
 class Version(NamedTuple):
-    """A value, since when it holds, and until when: the moment of the next version, None while there is none."""
+    """A value, since when it holds, and until when: the moment of the next version, None while there is none.
+
+    >>> Version("old price", 60, 80)
+    Version(value='old price', timestamp=60, valid_to=80)
+    """
 
     value: Any
     timestamp: int
@@ -43,8 +47,8 @@ class VersionedStore(Generic[K, V]):
     >>> store = VersionedStore(VersionedRows("prices", (STRING, STRING), history_ms=50))
     >>> store.put("a", "new", 100), store.put("a", "old", 60), store.put("a", "too old", 49)
     (True, True, False)
-    >>> store.get("a"), store.get("a", as_of=70)
-    (Timestamped(value='new', timestamp=100), Timestamped(value='old', timestamp=60))
+    >>> store.name, store.get("a"), store.get("a", as_of=70)
+    ('prices', Timestamped(value='new', timestamp=100), Timestamped(value='old', timestamp=60))
     >>> store.delete("a", 80), list(store.history("a", 0, 90))
     (Timestamped(value='old', timestamp=60), [Version(value='old', timestamp=60, valid_to=80)])
     """
@@ -55,6 +59,7 @@ class VersionedStore(Generic[K, V]):
 
     @property
     def name(self) -> str:
+        """The name that the store was declared with."""
         return self._rows.name
 
     def get(self, key: K, *, as_of: int | None = None) -> Timestamped | None:

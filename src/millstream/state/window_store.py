@@ -34,17 +34,17 @@ class WindowedRows(Protocol):
 class WindowStore(Generic[K, V]):
     """A value for each key and window. A window is known by its start, in ms; all of them are equally long.
 
-    Windows that start `retention` or more before the newest start are forgotten, and what is put there is lost.
-    Moments are bounds that are included; None is open.
+    Windows that start `retention` or more before the newest start are forgotten, and what is put there is lost. Moments
+    are bounds that are included; None is open.
 
     >>> from millstream.serde import INT64, STRING
     >>> from millstream.state import WindowRows
     >>> store = WindowStore(WindowRows("seen", (STRING, INT64), size_ms=10, retention_ms=50, by_key=True))
-    >>> store.put("a", 1, 0); store.put("a", 2, 20); store.put("b", 3, 20)
-    >>> store.fetch("a", 20), list(store.fetch("a", 0, 30))
-    (2, [(0, 1), (20, 2)])
-    >>> [(key.key, key.window.start, value) for key, value in store.fetch_all(10, None)]
-    [('a', 20, 2), ('b', 20, 3)]
+    >>> store.put("a", 1, 0); store.put("a", 2, 20, timestamp=25); store.put("b", 3, 20)
+    >>> store.name, store.fetch("a", 20), list(store.fetch("a", 0, 30)), store.fetch_with_timestamp("a", 20)
+    ('seen', 2, [(0, 1), (20, 2)], Timestamped(value=2, timestamp=25))
+    >>> list(store.fetch_all(10, None)), list(store.fetch_range("b", "c")), next(store.all())
+    ([(a@20/30, 2), (b@20/30, 3)], [(b@20/30, 3)], (a@0/10, 1))
     """
 
     def __init__(self, rows: WindowedRows, access: Access = UNRESTRICTED) -> None:
@@ -53,6 +53,7 @@ class WindowStore(Generic[K, V]):
 
     @property
     def name(self) -> str:
+        """The name that the store was declared with."""
         return self._rows.name
 
     # --- one key

@@ -57,8 +57,13 @@ class TestDriver:
     >>> app.stream("lines", value=str).filter(lambda line: "fox" in line).to("foxes")
     >>> with TestDriver(app) as driver:
     ...     driver.pipe("lines", "the quick fox", key="k", timestamp=5)
-    ...     driver.read("foxes", value=str)
+    ...     driver.read("foxes")
+    ...     driver.input_topic("lines").pipe_values(["a dog", "a fox"])
+    ...     driver.waiting("foxes"), driver.output_topic("foxes").read_value(), driver.metrics.records
     [OutputRecord(key='k', value='the quick fox', timestamp=5, headers=())]
+    (1, 'a fox', 3)
+
+    `close`, at the end of a `with`, closes processors and stores.
     """
 
     __test__ = False  # not a test, whatever pytest makes of its name
@@ -144,7 +149,16 @@ class TestDriver:
         timestamp: int = 0,
         headers: Headers = (),
     ) -> None:
-        """As `pipe`, with the bytes as they are on the topic."""
+        """As `pipe`, with the bytes as they are on the topic.
+
+        >>> import millstream as ms
+        >>> app = ms.App("parts", on_decode_error="skip", dead_letters="broken")
+        >>> app.stream("parts", value=int).to("copies")
+        >>> with TestDriver(app) as driver:
+        ...     driver.pipe_bytes("parts", b"seven", key=b"k")
+        ...     [(record.key, record.value) for record in driver.read("broken")]
+        [(b'k', b'seven')]
+        """
         if timestamp < 0:
             raise MillstreamError(f"a record's timestamp must not be negative, got {timestamp}")
         offset = self._offsets.get(topic, 0)
@@ -179,6 +193,16 @@ class TestDriver:
     def round(self) -> Iterator[None]:
         """What is piped within is processed at the end, in one round, as a worker does with what has arrived: tables
         that emit the latest then pass on one update of each key.
+
+        >>> import millstream as ms
+        >>> app = ms.App("words")
+        >>> app.stream("lines", value=str).group_by_key().count().to_stream().to("counts")
+        >>> with TestDriver(app) as driver:
+        ...     with driver.round():
+        ...         driver.pipe("lines", "a line", key="x")
+        ...         driver.pipe("lines", "another", key="x")
+        ...     driver.output_topic("counts").read_pairs()
+        [('x', 2)]
         """
         if self._round_open:
             raise MillstreamError("a round is open already; rounds don't nest")
@@ -197,7 +221,18 @@ class TestDriver:
         return InputTopic(self, topic, start, step)
 
     def advance_wall_clock(self, by: Duration) -> None:
-        """Move the wall clock, and call what is due (rule D3)."""
+        """Move the wall clock, and call what is due (rule D3).
+
+        >>> import millstream as ms
+        >>> app = ms.App("words", idle="wall-clock", idle_after="1s")
+        >>> lines = app.stream("lines", value=str).group_by_key().windowed_by(ms.tumbling(10))
+        >>> lines.emit_on_close().count().to_stream().to("counts")
+        >>> with TestDriver(app) as driver:
+        ...     driver.pipe("lines", "a line", key="x", timestamp=3)
+        ...     driver.advance_wall_clock("2s")
+        ...     driver.wall_ms, driver.output_topic("counts").read_pairs()
+        (2000, [(x@0/10, 1)])
+        """
         self._wall_ms += parse_duration_ms(by)
         self._task.punctuate(self._wall_ms)
         self._commit()
@@ -205,6 +240,7 @@ class TestDriver:
 
     @property
     def wall_ms(self) -> int:
+        """The wall clock, in ms."""
         return self._wall_ms
 
     # --- out
@@ -214,7 +250,16 @@ class TestDriver:
         return OutputTopic(self, topic, key, value)
 
     def outputs(self) -> dict[str, list[OutputRecord]]:
-        """Take everything written to all topics since the last call, internal ones left out."""
+        """Take everything written to all topics since the last call, internal ones left out.
+
+        >>> import millstream as ms
+        >>> app = ms.App("words")
+        >>> app.stream("lines", value=str).to("copies")
+        >>> with TestDriver(app) as driver:
+        ...     driver.pipe("lines", "a line", key="x")
+        ...     driver.outputs()
+        {'copies': [OutputRecord(key='x', value='a line', timestamp=0, headers=())]}
+        """
         topics = [topic for topic, records in self._written.items() if records and topic not in self._internal]
         return {topic: self.read(topic) for topic in topics}
 
@@ -241,7 +286,16 @@ class TestDriver:
         ]
 
     def read_bytes(self, topic: str, most: int | None = None) -> list[tuple[bytes | None, bytes | None, int, Headers]]:
-        """Take what was written to a topic since the last call, as bytes."""
+        """Take what was written to a topic since the last call, as bytes.
+
+        >>> import millstream as ms
+        >>> app = ms.App("words")
+        >>> app.stream("lines", value=str).map_values(len, value=float).to("lengths")
+        >>> with TestDriver(app) as driver:
+        ...     driver.pipe("lines", "a line", key="x")
+        ...     [(key, value.hex()) for key, value, timestamp, headers in driver.read_bytes("lengths")]
+        [(b'x', '4018000000000000')]
+        """
         written = self._written.get(topic, deque())
         count = len(written) if most is None else min(most, len(written))
         return [written.popleft() for _ in range(count)]
@@ -270,9 +324,11 @@ class TestDriver:
 
     @property
     def metrics(self) -> Any:
+        """How many records the task took, dropped, found late, and sent to the dead letters."""
         return self._task.metrics
 
     def close(self) -> None:
+        """Close processors and stores; the end of a `with` does it too."""
         with self._closing:
             self._task.close()
             self._globals.close()

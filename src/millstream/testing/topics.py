@@ -11,7 +11,12 @@ from millstream.model import Headers
 
 
 class OutputRecord(NamedTuple):
-    """A record that the topology wrote."""
+    """A record that the topology wrote.
+
+    >>> key, value, timestamp, headers = OutputRecord("k", "a line", 5)
+    >>> headers
+    ()
+    """
 
     key: Any
     value: Any
@@ -43,8 +48,10 @@ class InputTopic:
     ...     lines = driver.input_topic("lines", start=1000, step="5s")
     ...     lines.pipe("first", key="k")
     ...     lines.pipe_values(["second", "third"])
+    ...     lines.advance_time("1m")
+    ...     lines.pipe_pairs([("k", "fourth")])
     ...     [(record.value, record.timestamp) for record in driver.read("copies")]
-    [('first', 1000), ('second', 6000), ('third', 11000)]
+    [('first', 1000), ('second', 6000), ('third', 11000), ('fourth', 76000)]
     """
 
     def __init__(self, driver: Driver, topic: str, start: Duration, step: Duration) -> None:
@@ -83,11 +90,16 @@ class OutputTopic:
     >>> app = ms.App("words")
     >>> app.stream("lines", value=str).group_by_key().count().to_stream().to("counts")
     >>> with TestDriver(app) as driver:
-    ...     counts = driver.output_topic("counts")
-    ...     driver.pipe("lines", "a line", key="x")
-    ...     driver.pipe("lines", "another", key="x")
-    ...     counts.read(), len(counts), counts.read_table()
-    (OutputRecord(key='x', value=1, timestamp=0, headers=()), 1, {'x': 2})
+    ...     lines, counts = driver.input_topic("lines"), driver.output_topic("counts")
+    ...     lines.pipe_pairs([("x", "a line")] * 6)
+    ...     counts.read(), counts.read_value(), len(counts)
+    ...     lines.pipe("of y", key="y")
+    ...     counts.read_pairs()
+    ...     lines.pipe_pairs([("x", "a line"), ("y", "of y")])
+    ...     counts.read_table(), counts.read_all(), counts.read_values()
+    (OutputRecord(key='x', value=1, timestamp=0, headers=()), 2, 4)
+    [('x', 3), ('x', 4), ('x', 5), ('x', 6), ('y', 1)]
+    ({'x': 7, 'y': 2}, [], [])
     """
 
     def __init__(self, driver: Driver, topic: str, key: Any, value: Any) -> None:
