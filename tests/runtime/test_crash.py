@@ -65,7 +65,7 @@ def check_local_stores(folder: Path, name: str, client) -> int:
     """Each store on disk is its changelog up to its checkpoint, byte for byte; gives the number of rows."""
     seen = 0
     for number in range(PARTITIONS):
-        database = TaskFolder(folder / name / str(TaskId(1, number))).database
+        database = TaskFolder(folder / "stores" / name / str(TaskId(1, number))).database
         if not database.exists():
             continue
         offset, rows = rows_on_disk(database)

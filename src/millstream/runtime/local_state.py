@@ -29,7 +29,7 @@ class LocalState:
 
     def __init__(self, settings: Settings, topic_ids: Mapping[str, str] | None = None) -> None:
         self._app_id = settings.application_id
-        self._root = settings.state_dir / settings.application_id
+        self._root = settings.state_dir / "stores" / settings.application_id  # the embedded broker lives beside them
         self._default = settings.store
         self._ids = topic_ids or {}
         self._memory = RocksMemory(settings.rocksdb_memory)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class TaskFolder:
-    """`<state folder>/<application>/<task>`, with a database and a lock that a process holds until it releases it.
+    """`<state folder>/stores/<application>/<task>`: a database, and a lock that a process holds until it releases it.
 
     The lock goes with the process, however that ends.
     """
