@@ -39,7 +39,8 @@ def rows(first: int) -> list[tuple[None, bytes, int]]:
 
 @contextmanager
 def victim(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen([sys.executable, "-m", "tests.runtime.victim", *arguments]) as process:
+    command = [sys.executable, "-m", "tests.runtime.victim", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
             yield process
         finally:
@@ -96,6 +97,8 @@ def test_kill_9_at_any_write_loses_nothing(request, bootstrap, client, new_topic
         check_local_stores(tmp_path, name, client)
 
     with victim(bootstrap, name, source, sink, session, settings, "none:0:before") as survivor:
+        assert survivor.stdout is not None
+        survivor.stdout.readline()  # what was written before may be all there is to expect
         deadline = time.monotonic() + 60
         while (found := results()) != expected:
             assert survivor.poll() is None, "the last worker has ended"

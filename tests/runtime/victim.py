@@ -99,6 +99,7 @@ def main() -> None:
     bootstrap, name, source, sink, consumer, settings, point = sys.argv[1:]
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _signal, _frame: stop.set())
+    print("it may be told to end", flush=True)
     client = FusedClient(bootstrap, consumer=json.loads(consumer))
     client.fuse = Fuse(point)
     app = program(name, source, sink, **json.loads(settings))
