@@ -117,3 +117,31 @@ def test_a_commit_of_nobody_is_refused(any_broker: str, topic: str) -> None:
     assert inside.committed([TopicPartition(topic, 0)], PATIENCE_S)[0].offset == 5
     inside.close()
     outside.close()
+
+
+def test_offsets_in_a_transaction_are_fenced_by_the_members_epoch(any_broker: str, topic: str) -> None:
+    """As a program of exactly-once does it: what was read is committed with what was written."""
+    produce(any_broker, topic, [b"1", b"2", b"3", b"4"])
+    values: list[bytes] = []
+    consumer = member(any_broker, f"{topic}-transactional")
+    consumer.subscribe([topic])
+    until(lambda: len(values) == PARTITIONS, [consumer], values)
+    producer = Producer({"bootstrap.servers": any_broker, "transactional.id": topic})
+    producer.init_transactions(PATIENCE_S)
+    producer.begin_transaction()
+    offsets = [TopicPartition(topic, partition, 1) for partition in range(PARTITIONS)]
+    metadata = consumer.consumer_group_metadata()
+    producer.send_offsets_to_transaction(offsets, metadata, PATIENCE_S)
+    producer.commit_transaction(PATIENCE_S)
+    assert [each.offset for each in consumer.committed(offsets, PATIENCE_S)] == [1] * PARTITIONS
+
+    other = member(any_broker, f"{topic}-transactional")
+    other.subscribe([topic])
+    until(lambda: len(owned(other)) == PARTITIONS // 2, [consumer, other], values)
+    other.close()
+    producer.begin_transaction()
+    with pytest.raises(KafkaException) as raised:
+        producer.send_offsets_to_transaction(offsets, metadata, PATIENCE_S)
+    assert raised.value.args[0].txn_requires_abort()
+    producer.abort_transaction(PATIENCE_S)
+    consumer.close()

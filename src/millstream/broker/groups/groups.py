@@ -7,13 +7,13 @@ while it has members, those of the other protocol are refused.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from kio.schema.errors import ErrorCode
 
 from millstream.broker.groups.consumer.coordinator import ConsumerGroups, Topics
-from millstream.broker.groups.consumer.group import ConsumerGroup
+from millstream.broker.groups.consumer.member import may_commit
 from millstream.broker.groups.coordinator import Coordinator
 from millstream.broker.groups.group import State
 from millstream.broker.groups.offsets import CommittedOffsets
@@ -21,6 +21,7 @@ from millstream.broker.groups.subscription import CONSUMER, subscribed_topics
 from millstream.broker.journal import Journal
 from millstream.broker.settings import DEFAULTS, BrokerSettings
 from millstream.broker.timers import Timers
+from millstream.model import TopicPartition
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Groups:
         self.offsets = CommittedOffsets(journal)
         self.classic = Coordinator(journal, timers, new_id, settings)
         self.consumer = ConsumerGroups(journal, timers, topics, settings)
+        self._topics = topics
         self._empty_since: dict[str, int] = {}
         """Time of day at which a group was first seen without members."""
 
@@ -88,7 +90,14 @@ class Groups:
 
     # --- who may commit
 
-    def commit_problem(self, who: Committer, now_ms: float, *, transactional: bool = False) -> ErrorCode | None:
+    def commit_problem(
+        self,
+        who: Committer,
+        now_ms: float,
+        partitions: Iterable[TopicPartition] = (),
+        *,
+        transactional: bool = False,
+    ) -> ErrorCode | None:
         """Why this member may not commit, or None. An epoch below 0 comes from a consumer without a group."""
         group = self.consumer.get(who.group_id)
         if group is None:
@@ -97,13 +106,20 @@ class Groups:
             )
         if who.epoch < 0 and not group.members:
             return None
-        return _epoch_problem(group, who)
+        member = group.members.get(who.member_id)
+        if member is None:
+            return ErrorCode.unknown_member_id
+        topics = self._topics.by_name()
+        known = ((topics[name].topic_id, index) for name, index in partitions if name in topics)
+        return None if may_commit(member, who.epoch, known) else ErrorCode.stale_member_epoch
 
-    def transactional_commit_problem(self, who: Committer, now_ms: float) -> ErrorCode | None:
+    def transactional_commit_problem(
+        self, who: Committer, now_ms: float, partitions: Iterable[TopicPartition] = ()
+    ) -> ErrorCode | None:
         """The same for a commit in a transaction: one that names no member is taken, as old producers send it."""
         if who.epoch < 0 and not who.member_id and who.instance_id is None:
             return None
-        problem = self.commit_problem(who, now_ms, transactional=True)
+        problem = self.commit_problem(who, now_ms, partitions, transactional=True)
         return ErrorCode.illegal_generation if problem is ErrorCode.stale_member_epoch else problem
 
     def fetch_problem(self, who: Committer) -> ErrorCode | None:
@@ -111,7 +127,10 @@ class Groups:
         group = self.consumer.get(who.group_id)
         if group is None or (not who.member_id and who.epoch < 0):
             return None
-        return _epoch_problem(group, who)
+        member = group.members.get(who.member_id)
+        if member is None:
+            return ErrorCode.unknown_member_id
+        return None if member.progress.epoch == who.epoch else ErrorCode.stale_member_epoch
 
     def subscribed(self, group_id: str) -> frozenset[str]:
         """The topics that members are subscribed to; of members whose protocol says nothing of it, none."""
@@ -169,10 +188,3 @@ def _let_go(forget: Callable[[str], None], group_id: str) -> ErrorCode | None:
         _log.error("group %s cannot be changed to the other protocol: %s", group_id, error)
         return ErrorCode.coordinator_not_available
     return None
-
-
-def _epoch_problem(group: ConsumerGroup, who: Committer) -> ErrorCode | None:
-    member = group.members.get(who.member_id)
-    if member is None:
-        return ErrorCode.unknown_member_id
-    return None if member.progress.epoch == who.epoch else ErrorCode.stale_member_epoch

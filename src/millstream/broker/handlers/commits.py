@@ -40,18 +40,28 @@ def offset_commit(broker: Broker, call: Call, message: OffsetCommitRequest, repl
     who = Committer(
         message.group_id, message.member_id, message.group_instance_id, message.generation_id_or_member_epoch
     )
-    problem = broker.groups.commit_problem(who, call.now_ms)
+    topics = [(named_topic(broker, call, OFFSET_COMMIT, topic), topic) for topic in message.topics]
+    problem = broker.groups.commit_problem(who, call.now_ms, asked_partitions(topics))
     if problem is ErrorCode.stale_member_epoch and call.version < _EPOCHS_FROM:
         problem = ErrorCode.unsupported_version
     if not message.group_id:
         problem = ErrorCode.invalid_group_id
     elif not broker.has_room_for_group(message.group_id):
         problem = ErrorCode.policy_violation
-    topics = [(named_topic(broker, call, OFFSET_COMMIT, topic), topic) for topic in message.topics]
     offsets, results = checked_offsets(broker, topics, problem, call.wall_ms)
     if offsets and not _stored(broker, message.group_id, offsets):
         results = with_error(results, ErrorCode.kafka_storage_error)
     reply(results)
+
+
+def asked_partitions(topics: Iterable[tuple[Named, Any]]) -> list[TopicPartition]:
+    """The partitions that a commit is for, of topics that are known by name."""
+    return [
+        TopicPartition(named.name, each.partition_index)
+        for named, topic in topics
+        if named.name is not None
+        for each in topic.partitions
+    ]
 
 
 def checked_offsets(

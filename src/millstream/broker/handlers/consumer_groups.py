@@ -11,7 +11,8 @@ from kio.schema.errors import ErrorCode
 
 from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.groups.consumer.assignors import Partitions
-from millstream.broker.groups.consumer.coordinator import HEARTBEAT_INTERVAL_MS, Beat, problem
+from millstream.broker.groups.consumer.beat import Beat, problem
+from millstream.broker.groups.consumer.coordinator import HEARTBEAT_INTERVAL_MS
 from millstream.broker.groups.consumer.group import ConsumerGroup
 from millstream.broker.groups.consumer.member import ConsumerMember
 from millstream.broker.groups.consumer.snapshot import by_topic, flat

@@ -18,7 +18,7 @@ from kio.schema.txn_offset_commit.v5.request import TxnOffsetCommitRequest
 
 from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.groups.groups import Committer
-from millstream.broker.handlers.commits import checked_offsets, with_error
+from millstream.broker.handlers.commits import asked_partitions, checked_offsets, with_error
 from millstream.broker.handlers.durations import milliseconds
 from millstream.broker.handlers.topic_ids import Named
 from millstream.broker.protocol.answers.cluster import ProducerIdentity
@@ -99,8 +99,8 @@ def txn_offset_commit(broker: Broker, call: Call, message: TxnOffsetCommitReques
     """The group's coordinator checks the member, the transaction's the producer; the offsets wait for its end."""
     problem = ErrorCode.invalid_group_id if not message.group_id else None
     who = Committer(message.group_id, message.member_id, message.group_instance_id, message.generation_id)
-    problem = problem or broker.groups.transactional_commit_problem(who, call.now_ms)
     topics = [(Named(topic.name, None), topic) for topic in message.topics]
+    problem = problem or broker.groups.transactional_commit_problem(who, call.now_ms, asked_partitions(topics))
     offsets, results = checked_offsets(broker, topics, problem, call.wall_ms)
     if offsets:
         asking = Owner(message.producer_id, message.producer_epoch)

@@ -39,7 +39,7 @@ class Field(NamedTuple):
 
 def lift(key: int, version: int, message: Any) -> Any:
     """The request as the newest served version of its form has it; itself when its fields already suffice."""
-    newest = _request_type(key, _newest(key, version))
+    newest = _newest_type(key, version)
     if _covers(message.__class__, newest):
         return message
     reshape = _RESHAPES.get(key)
@@ -52,6 +52,11 @@ def _newest(key: int, version: int) -> int:
     if ids_from is not None and version < ids_from:
         return ids_from - 1
     return _SUFFICIENT.get(key, APIS[key].max_version)
+
+
+@functools.cache
+def _newest_type(key: int, version: int) -> Any:
+    return load_request_schema(key, _newest(key, version))
 
 
 @functools.cache
@@ -125,7 +130,7 @@ def _reshape_find_coordinator(version: int, message: Any) -> dict[str, Any]:
 def _reshape_offset_fetch(version: int, message: Any) -> dict[str, Any]:
     if version >= 8:
         return {}
-    newest = _request_type(OFFSET_FETCH, _newest(OFFSET_FETCH, version))
+    newest = _newest_type(OFFSET_FETCH, version)
     group = next(field.inner for field in _fields(newest) if field.name == "groups")
     return {"groups": (_rebuild(group, message, {}),)}
 

@@ -8,7 +8,7 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from millstream.broker.groups.consumer.assignors import Partitions
-from millstream.broker.groups.consumer.coordinator import Beat, Pulse
+from millstream.broker.groups.consumer.beat import Beat, Pulse
 from millstream.broker.groups.groups import Groups
 from millstream.broker.journal import Journal
 from millstream.broker.timers import Timers

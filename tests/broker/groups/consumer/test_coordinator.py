@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from kio.schema.errors import ErrorCode
 
-from millstream.broker.groups.consumer.coordinator import Beat, problem
+from millstream.broker.groups.consumer.beat import Beat, problem
 from millstream.broker.groups.consumer.group import GroupState
 from millstream.broker.groups.groups import Committer
 from millstream.broker.settings import DEFAULTS
+from millstream.model import TopicPartition
 from tests.broker.groups.consumer.client import REBALANCE_MS, Cluster, Member
 from tests.broker.groups.topics import FakeTopics
 
@@ -238,20 +239,23 @@ def test_members_go_on_after_a_restart(cluster: Cluster) -> None:
 
 
 def test_commits_are_fenced_by_the_epoch(cluster: Cluster) -> None:
-    first, _ = pair(cluster)
+    first, second = pair(cluster)
     groups = cluster.groups
 
-    def check(member_id: str, epoch: int) -> tuple[ErrorCode | None, ...]:
+    def check(member_id: str, epoch: int, index: int = 0) -> tuple[ErrorCode | None, ...]:
         who = Committer("g", member_id, None, epoch)
+        partitions = [TopicPartition("t", index)]
         return (
-            groups.commit_problem(who, 0),
-            groups.transactional_commit_problem(who, 0),
+            groups.commit_problem(who, 0, partitions),
+            groups.transactional_commit_problem(who, 0, partitions),
             groups.fetch_problem(who),
         )
 
     stale, unknown = ErrorCode.stale_member_epoch, ErrorCode.unknown_member_id
     assert check("a", first.epoch) == (None, None, None)
-    assert check("a", first.epoch - 1) == (stale, ErrorCode.illegal_generation, stale)
+    assert check("a", first.epoch - 1) == (None, None, stale), "it has had this one since then (KIP-1251)"
+    for refused in (check("a", first.epoch - 1, 2), check("b", second.epoch - 1, 2), check("a", first.epoch + 1)):
+        assert refused == (stale, ErrorCode.illegal_generation, stale)
     assert check("nobody", 1) == (unknown, unknown, unknown)
     assert check("", -1) == (unknown, None, None)
     cluster.beat("a", -1)

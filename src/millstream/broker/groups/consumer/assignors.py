@@ -74,7 +74,6 @@ def range_of_each(wishes: Mapping[str, Wish], topics: Mapping[UUID, int]) -> dic
     for topic, count in topics.items():
         members = sorted((name for name in wishes if topic in wishes[name].topics), key=lambda name: wishes[name].order)
         for place, name in enumerate(members):
-            first, end = place * count, (place + 1) * count
             share, more = divmod(count, len(members))
             first = place * share + min(place, more)
             end = first + share + (place < more)

@@ -140,6 +140,7 @@ class ConsumerGroup:
     def set_progress(self, member: ConsumerMember, progress: Progress) -> None:
         self._disown(member.member_id, member.progress.held - progress.held)
         self._own(member.member_id, progress.held)
+        member.since = {each: member.since.get(each, progress.epoch) for each in progress.assigned}
         member.progress = progress
 
     def _own(self, member_id: str, partitions: Partitions) -> None:

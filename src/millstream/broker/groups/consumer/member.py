@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from uuid import UUID
 
 from millstream.broker.groups.consumer.assignors import Partitions
 from millstream.broker.timers import Timer
@@ -56,9 +57,22 @@ class ConsumerMember:
     rebalance_timeout_ms: int
     subscription: Subscription
     progress: Progress = field(default_factory=Progress)
+    since: dict[tuple[UUID, int], int] = field(default_factory=dict)
+    """The epoch from which on the member has had each of its partitions, where that is known."""
     deadline_ms: float = 0.0
     session_timer: Timer | None = field(default=None, repr=False)
     revoke_timer: Timer | None = field(default=None, repr=False)
+
+
+def may_commit(member: ConsumerMember, epoch: int, partitions: Iterable[tuple[UUID, int]]) -> bool:
+    """Whether a commit with this epoch is the member's: an older one too, if it has had the partitions since then.
+
+    So a member that learns of a new epoch while it commits what stays its own is not refused (KIP-1251).
+    """
+    progress = member.progress
+    if epoch >= progress.epoch:
+        return epoch == progress.epoch
+    return all(each in progress.assigned and member.since.get(each, progress.epoch) <= epoch for each in partitions)
 
 
 def reconciled(
