@@ -41,6 +41,7 @@ def test_secrets_are_not_shown():
 
 
 def test_every_setting_is_documented():
-    for name, _, doc in documented():
+    for name, _, doc, env in documented():
         assert doc.endswith("."), name
         assert not name.endswith("_ms")
+        assert env is None or env.removesuffix("_*") == f"MILLSTREAM_{name.upper()}"

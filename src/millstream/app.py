@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from millstream.broker.launch import EmbeddedBroker
 from millstream.client.librdkafka import LibrdkafkaClient
 from millstream.config import Settings
+from millstream.config_sources import with_sources
 from millstream.dsl.program import Program
 from millstream.runtime import Worker, WorkerStatus
+from millstream.site import call_site
 
 LOG = logging.getLogger("millstream.app")
 
 
 class App(Program):
     """A program under an application id, with its settings (`millstream.config.Settings` documents each).
+
+    A file `millstream.toml` beside the program, and over it variables of the environment named `MILLSTREAM_...`, change
+    what is given here.
 
     >>> app = App("words", commit_interval="5s")
     >>> app.stream("lines", value=str).filter(lambda line: "fox" in line).to("foxes")
@@ -30,14 +37,15 @@ class App(Program):
     """
 
     def __init__(self, application_id: str, **settings: Any) -> None:
-        self.settings = Settings.of(application_id, **settings)
+        folder = Path(call_site().file).parent
+        self.settings = Settings.of(application_id, **with_sources(settings, os.environ, folder))
         self._worker: Worker | None = None
         super().__init__(
             emit=self.settings.emit, optimize=self.settings.optimize, require_names=self.settings.require_names
         )
 
     def configure(self, **changes: Any) -> None:
-        """Change settings after the fact, named as they are in `Settings`.
+        """Change settings after the fact, named as they are in `Settings`; this is the last word.
 
         >>> app = App("words")
         >>> app.configure(bootstrap_servers="127.0.0.1:9092")

@@ -7,11 +7,13 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from millstream.duration import Duration, parse_duration_ms
 from millstream.errors import ConfigError
 from millstream.size import Size, parse_bytes
+
+PREFIX = "MILLSTREAM_"  # of the variables of the environment that settings are read from
 
 
 def setting(default: Any, doc: str, *, parse: Callable[[Any], Any] | None = None, secret: bool = False) -> Any:
@@ -131,7 +133,7 @@ class Settings:
             "rocksdb_memory",
         ):
             if getattr(self, name) < 1:
-                raise ConfigError(f"{_written(name)}={getattr(self, name)!r}: it must be above 0")
+                raise ConfigError(f"{written_name(name)}={getattr(self, name)!r}: it must be above 0")
 
     @classmethod
     def of(cls, application_id: str, **given: Any) -> Settings:
@@ -143,18 +145,39 @@ class Settings:
         Traceback (most recent call last):
         millstream.errors.ConfigError: there is no setting 'commit_intervall'; did you mean 'commit_interval'?
         """
-        known = {_written(each.name): each for each in fields(cls)}
+        known = {written_name(each.name): each for each in fields(cls)}
         values = {known[name].name if name in known else name: _parsed(known, name, given[name]) for name in given}
         return cls(application_id=application_id, **values)
 
 
-def documented() -> list[tuple[str, Any, str]]:
-    """Name, default and documentation of every setting, in order.
+class Documented(NamedTuple):
+    """A setting as its page tells it. `env` is its variable; one with a `*` takes Kafka's names, dots as `_`."""
+
+    name: str
+    default: Any
+    doc: str
+    env: str | None
+
+
+def documented() -> list[Documented]:
+    """Every setting, in order.
 
     >>> documented()[2]
-    ('commit_interval', 30000, 'How often offsets and changelogs are committed.')
+    Documented(name='commit_interval', default=30000, doc='How often offsets and changelogs are committed.', \
+env='MILLSTREAM_COMMIT_INTERVAL')
     """
-    return [(_written(each.name), _default(each), each.metadata["doc"]) for each in fields(Settings)]
+    return [
+        Documented(written_name(each.name), _default(each), each.metadata["doc"], environment_name(each))
+        for each in fields(Settings)
+    ]
+
+
+def environment_name(each: Field[Any]) -> str | None:
+    """The variable that a setting is read from; None for the application id, which the program alone gives."""
+    if each.name == "application_id":
+        return None
+    name = PREFIX + written_name(each.name).upper()
+    return name + "_*" if each.default_factory is not MISSING else name
 
 
 def _parsed(known: Mapping[str, Field[Any]], name: str, value: Any) -> Any:
@@ -170,7 +193,8 @@ def _parsed(known: Mapping[str, Field[Any]], name: str, value: Any) -> Any:
         raise ConfigError(f"{name}: {error}") from None
 
 
-def _written(name: str) -> str:
+def written_name(name: str) -> str:
+    """A setting's name as users write it, from that of its field."""
     return name.removesuffix("_ms")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,16 @@ def test_a_missing_broker_is_told_with_its_address(capsys: pytest.CaptureFixture
     status, _, error = run(capsys, "run", program, "--bootstrap", "127.0.0.1:1")
     assert status == 2
     assert "no Kafka broker answers at 127.0.0.1:1" in error
+
+
+def test_the_command_line_gives_settings_to_the_program(
+    capsys: pytest.CaptureFixture[str], program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.environ", dict(os.environ))
+    config = tmp_path / "other.toml"
+    config.write_text('broker_timeout = "1s"\n')
+    given = ("--config", str(config), "--set", "bootstrap_servers=127.0.0.1:1")
+    status, _, error = run(capsys, "run", program, *given)
+    assert (status, "127.0.0.1:1" in error) == (2, True), error
+    status, _, error = run(capsys, "run", program, "--set", "comit_interval=1s")
+    assert (status, "did you mean commit_interval" in error) == (2, True)
