@@ -14,6 +14,12 @@ def test_durations_may_be_written_in_any_form():
     assert Settings.of("app", wait_for_inputs=None).wait_for_inputs_ms is None
 
 
+def test_sizes_may_be_written_in_any_form():
+    settings = Settings.of("app", cache="10MB", rocksdb_memory=5_000)
+    assert (settings.cache, settings.rocksdb_memory) == (10_000_000, 5_000)
+    assert Settings.of("app", cache=0).cache == 0
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -22,6 +28,9 @@ def test_durations_may_be_written_in_any_form():
         ({"commit_interval": 0}, "commit_interval=0: it must be above 0"),
         ({"emit": "sometimes"}, "emit='sometimes'"),
         ({"buffer_records": 0}, "buffer_records=0"),
+        ({"store": "disk"}, 'store=\'disk\': give "memory" or "rocksdb"'),
+        ({"cache": "10 megs"}, "cache: '10 megs' is not a size; write it like"),
+        ({"cache": -1}, "cache: -1 is not a size"),
     ],
 )
 def test_what_makes_no_sense_is_named(given, message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.runtime.running import EVENT_TIME, latest, read_all, running, write
 from millstream.app import App
 from millstream.errors import StateError
 from millstream.plan.internal import TaskId, changelog_topic
-from millstream.runtime.local_state import LocalState
+from millstream.runtime.local_state import LocalState, allow_files
 from millstream.serde.scalars import INT64
 from millstream.state.folder import TaskFolder
 from millstream.state.rocksdb import RocksMemory, RocksTaskDisk
@@ -167,3 +168,16 @@ def test_more_state_than_the_cache_holds(client, new_topic, tmp_path):
         assert worker.worker.status().commits > 10
         worker.stop()
     assert counts(read_all(client, sink, 1)) == Counter(words)
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_the_system_lets(monkeypatch):
+    limits = [(1024, 500_000)]
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _what, given: limits.append(given))
+    allow_files.__wrapped__()
+    assert limits[-1] == (65_536, 500_000)
+    limits.append((1024, 4096))
+    allow_files.__wrapped__()
+    assert limits[-1] == (4096, 4096)
+    allow_files.__wrapped__()
+    assert len(limits) == 4, "not lowered, not set for nothing"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -367,3 +369,17 @@ def test_stores_of_every_kind_by_their_names() -> None:  # P9
         assert isinstance(versions, ms.VersionedStore)
         assert (versions.get("a"), versions.get("a", as_of=1)) == ((2, 2), (1, 1))
         assert len(driver.store("held-store")) == 1
+
+
+def test_stores_in_rocksdb_are_read_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    app = every()
+    app.stream("in", value=str).group_by_key().count(store="counts").to_stream().to("out")
+    with TestDriver(app, store="rocksdb", cache=0) as driver:
+        for key in ("b", "a", "b"):
+            driver.pipe("in", "x", key=key, timestamp=7)
+        assert [(row.key, row.value) for row in driver.read("out", value=int)] == [("b", 1), ("a", 1), ("b", 2)]
+        counts = driver.store("counts")
+        assert (list(counts.all()), counts["b"], counts.timestamp("a")) == ([("a", 1), ("b", 2)], 2, 7)
+        assert list(tmp_path.iterdir()), "it lies in a folder"
+    assert list(tmp_path.iterdir()) == []

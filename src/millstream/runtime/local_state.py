@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import resource
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from millstream.config import Settings
 from millstream.engine import stores_on_disk
@@ -16,6 +18,8 @@ from millstream.state.folder import TaskFolder
 from millstream.state.rocksdb import RocksMemory, RocksTaskDisk
 
 LOG = logging.getLogger("millstream.runtime")
+
+FILES = 65_536
 
 Marks = Mapping[TopicPartition, tuple[int, int]]  # first offset and end offset of each changelog
 
@@ -67,12 +71,24 @@ class LocalState:
 
     def _opened(self, folder: TaskFolder, sub: SubTopology) -> TaskDisk:
         names = self.names(sub)
+        allow_files()
         try:
             return RocksTaskDisk(folder.database, names, self._memory)
         except StateError as error:
             aside = folder.set_aside()
             LOG.warning("%s: it is set aside as %s; its stores are restored from their changelogs", error, aside)
             return RocksTaskDisk(folder.database, names, self._memory)
+
+
+@cache
+def allow_files() -> None:
+    """A database has about ten files open, more when it is large; many systems begin with a limit of 1024 for a process
+    and let it raise that.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def changelogs(app_id: str, sub: SubTopology) -> dict[str, str]:
