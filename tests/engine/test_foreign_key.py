@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 import millstream as ms
 from millstream.plan.internal import internal_topics
+from millstream.serde.subscription import RequestSerde
 from tests.driving import Driven, every
 
 
@@ -37,6 +40,21 @@ def test_left() -> None:  # J27-J34
     run = driven(left=True)
     assert run.says("L k a1 10", "R a A 5") == ["k=a1+None@10", "k=a1+A@5"]
     assert run.says("L k none 20", "L k - 30", "L m - 40") == ["k=none+None@20", "k=null@30"]
+
+
+@pytest.mark.parametrize(
+    ("left", "asked"),
+    [
+        (False, [(b"a", 3), (b"a", 1), (b"b", 3), (b"b", 1)]),
+        (True, [(b"a", 2), (b"a", 0), (None, 2), (None, 2), (b"b", 2), (b"b", 0), (None, 2)]),
+    ],
+)
+def test_what_a_left_row_asks_when_it_loses_its_key(left: bool, asked: list[tuple[bytes | None, int]]) -> None:
+    run = driven(left=left)
+    run.pipe("L k a1 1", "L k none 2", "L k none 3", "L k b1 4", "L k - 5")  # J27, J30, J31, J27, J32
+    requests = run.driver.read_bytes("app-KTABLE-FK-JOIN-SUBSCRIPTION-REGISTRATION-0000000006-topic")
+    told = [(key, RequestSerde().decode(value).instruction) for key, value, *_ in requests if value is not None]
+    assert told == asked
 
 
 def test_one_right_row_tells_all_its_subscribers_by_their_keys() -> None:  # J36

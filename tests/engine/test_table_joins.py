@@ -96,3 +96,14 @@ def test_each_update_meets_what_came_before_it(operator: str, updates: list[Upda
     run = joined(operator)
     run.pipe(*(f"{side} {key} {value} {timestamp}" for side, key, value, timestamp in updates))
     assert run.out() == by_the_table(operator, updates)
+
+
+def test_a_table_joined_with_what_is_made_of_it() -> None:  # J24
+    app = every()
+    table = app.table("t", value=str)
+    shout = table.map_values(lambda v: f"{v}!", value=str)
+    table.join(shout, lambda x, y: f"{x}+{y}", result=str).to_stream().to("out")
+    run = Driven(app)
+    assert run.says("t a x 5") == 2 * ["a=x+x!@5"]
+    assert run.says("t a y 3") == 2 * ["a=y+y!@3"]
+    assert run.says("t a - 9") == []

@@ -18,6 +18,8 @@ def unlike(case: Case, answer: Answer) -> str | None:
     """The reason why the answers may differ, if there is one."""
     if "optimization" in case.get("config", {}) and any(_is_self_join(step) for step in case["topology"]):
         return "an optimised join of a stream with itself loses late and unkeyed records in Kafka Streams; J11 doesn't"
+    if any("history_ms" in step for step in case["topology"]) and _deletes_at_once(case["inputs"]):
+        return "Kafka Streams' versioned store forgets a delete at the time of the key's only version; K15 keeps it"
     if "failure" in answer:
         return f"the oracle cannot run {case['name']}: {answer['failure']}"
     message = answer.get("message", "")
@@ -26,3 +28,14 @@ def unlike(case: Case, answer: Answer) -> str | None:
 
 def _is_self_join(step: Case) -> bool:
     return "window" in step and step.get("with") is not None and step["with"] == step.get("of")
+
+
+def _deletes_at_once(inputs: list[Case]) -> bool:
+    """Whether a key is deleted at the time of a value that it had."""
+    had: set[tuple[object, ...]] = set()
+    for record in inputs:
+        place = (record.get("topic"), record.get("key"), record.get("timestamp"))
+        if record.get("value", "") is None and place in had:
+            return True
+        had.add(place)
+    return False

@@ -53,10 +53,15 @@ class EverySession:
     def after(self, told: Told, session: Session) -> None:
         context, key, bounds = self._context, session.key, session.bounds
         headers, context.headers = context.headers, ()  # sessions carry none in Kafka Streams
-        if bounds.start != bounds.end:
-            for window, was in told:
-                self._forward(Windowed(key, window), None, was, window.end)
-        self._forward(Windowed(key, bounds), session.value, None, bounds.end)
+        value = session.value
+        if told and bounds.start != bounds.end:
+            session.value = None  # who looks it up while the tombstones pass finds nothing
+            try:
+                for window, was in told:
+                    self._forward(Windowed(key, window), None, was, window.end)
+            finally:
+                session.value = value
+        self._forward(Windowed(key, bounds), value, None, bounds.end)
         context.headers = headers
 
 

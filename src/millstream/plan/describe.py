@@ -73,7 +73,7 @@ class Neighbours:
 def _title(node: Node) -> str:
     match node:
         case Source(topics=topics):
-            return f"Source: {node.name} (topics: [{', '.join(topics)}])"
+            return f"Source: {node.name} (topics: [{', '.join(hash_order(topics))}])"
         case Sink(topic=topic):
             return f"Sink: {node.name} (topic: {topic})"
         case RoutedSink(topic_of=topic_of):

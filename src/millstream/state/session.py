@@ -99,7 +99,7 @@ class SessionRows:
         start, end = windowed.window
         for session in self.near(windowed.key, end, start):
             if session.bounds == windowed.window:
-                return [session.value, end]
+                return None if session.value is None else [session.value, end]
         return None
 
     def after(self, session: Session) -> Session | None:

@@ -63,7 +63,8 @@ final class Scope {
 
     Types typesOf(JsonNode step) {
         JsonNode type = step.get("type");
-        Types of = step.has("of") ? types.get(string(step, "of")) : null;
+        JsonNode input = step.has("groups") ? step.get("groups").get(0) : step;
+        Types of = input.has("of") ? types.get(string(input, "of")) : null;
         Types.Windows windows = of == null ? null : of.windows();
         if (op(step).equals("windowed_by")) {
             JsonNode window = step.get("window");
