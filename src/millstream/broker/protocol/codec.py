@@ -16,6 +16,7 @@ from kio.index import load_request_schema, load_response_schema
 from kio.serial import entity_reader, entity_writer
 
 from millstream.broker.protocol.apis import API_VERSIONS, APIS
+from millstream.broker.protocol.bounds import Step, walker
 from millstream.broker.protocol.lift import lift
 
 _PREFIX = struct.Struct(">hhi")
@@ -62,9 +63,10 @@ def read_request(frame: bytes | memoryview) -> Request:
         if api_key == API_VERSIONS:
             return Request(api_key, version, correlation_id, "", None)
         raise UnreadableRequestError(f"version {version} of API key {api_key} is not served")
-    read_header, read_body = _readers(api_key, version)
+    read_header, walk_body, read_body = _readers(api_key, version)
     try:
         header, size = read_header(frame, 0)
+        walk_body(frame, size)
         message, _ = read_body(frame, size)
         lifted = lift(api_key, version, message)
     except Exception as error:
@@ -88,9 +90,9 @@ def write_answer(request: Request, answer: Any) -> list[bytes]:
 
 
 @functools.cache
-def _readers(api_key: int, version: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def _readers(api_key: int, version: int) -> tuple[Callable[..., Any], Step, Callable[..., Any]]:
     schema: Any = load_request_schema(api_key, version)
-    return entity_reader(schema.__header_schema__), entity_reader(schema)
+    return entity_reader(schema.__header_schema__), walker(schema), entity_reader(schema)
 
 
 @functools.cache

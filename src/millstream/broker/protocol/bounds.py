@@ -1,0 +1,177 @@
+"""Requests that announce more elements than they have bytes are refused before they are decoded.
+
+kio's reader makes room for as many elements as an array announces, and where there is no such memory the process ends:
+26 bytes of rubbish could take the broker down. So the lengths are walked through first, by the schema alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+import typing
+from collections.abc import Callable, Hashable
+from typing import Any, cast
+
+Frame = bytes | memoryview
+Step = Callable[[Frame, int], int]
+"""From the position of a field to that behind it. Raises IndexError or OverlongError."""
+Count = Callable[[Frame, int], tuple[int, int]]
+"""How many elements or bytes follow at a position, and where. Raises IndexError or OverlongError."""
+
+_SIZES = {
+    "int8": 1,
+    "bool": 1,
+    "int16": 2,
+    "error_code": 2,
+    "int32": 4,
+    "timedelta_i32": 4,
+    "int64": 8,
+    "timedelta_i64": 8,
+    "datetime_i64": 8,
+    "uuid": 16,
+}
+
+
+class OverlongError(Exception):
+    """Something in a request is announced to be longer than the request."""
+
+
+@functools.cache
+def walker(schema: Hashable) -> Step:
+    """What walks over a message of this type; the position that it gives is the frame's end if nothing follows."""
+    entity = cast("Any", schema)
+    flexible = bool(entity.__flexible__)
+    steps: list[Step] = []
+    fixed = 0
+    for field in dataclasses.fields(entity):
+        if "tag" in field.metadata:
+            continue
+        size = 0 if _is_array(field.type) else _SIZES.get(field.metadata.get("kafka_type", ""), 0)
+        fixed += size
+        if not size:
+            steps += [_skip(fixed)] if fixed else []
+            steps.append(_field(field, flexible=flexible))
+            fixed = 0
+    steps += [_skip(fixed)] if fixed else []
+    steps += [_tags] if flexible else []
+    return steps[0] if len(steps) == 1 else _all(tuple(steps))
+
+
+def _field(field: dataclasses.Field[Any], *, flexible: bool) -> Step:
+    kind = field.metadata.get("kafka_type")
+    inner = next((part for part in _parts(field.type) if dataclasses.is_dataclass(part)), None)
+    count = _compact_count if flexible else _count
+    text = _array_of_fixed(_compact_count if flexible else _short_count, 1)
+    if _is_array(field.type):
+        size = _SIZES.get(kind or "", 0) if inner is None else _fixed_size(cast("Hashable", inner))
+        if size:
+            return _array_of_fixed(count, size)
+        return _array(count, text if inner is None else walker(cast("Hashable", inner)))
+    if inner is not None:
+        one = walker(cast("Hashable", inner))
+        return _maybe(one) if types.NoneType in typing.get_args(field.type) else one
+    return text if kind == "string" else _array_of_fixed(count, 1)
+
+
+def _fixed_size(schema: Hashable) -> int:
+    """The bytes of an entity that has always as many; 0 for others."""
+    entity = cast("Any", schema)
+    sizes = [
+        0 if _is_array(field.type) else _SIZES.get(field.metadata.get("kafka_type", ""), 0)
+        for field in dataclasses.fields(entity)
+    ]
+    return sum(sizes) if all(sizes) and not entity.__flexible__ else 0
+
+
+def _is_array(annotation: Any) -> bool:
+    return any(typing.get_origin(part) is tuple for part in (annotation, *typing.get_args(annotation)))
+
+
+def _parts(annotation: Any) -> list[Any]:
+    """The annotation and all that it is made of."""
+    return [annotation, *(inner for part in typing.get_args(annotation) for inner in _parts(part))]
+
+
+def _all(steps: tuple[Step, ...]) -> Step:
+    def walk(frame: Frame, position: int) -> int:
+        for step in steps:
+            position = step(frame, position)
+        return position
+
+    return walk
+
+
+def _skip(size: int) -> Step:
+    return lambda frame, position: position + size
+
+
+def _array(counted: Count, element: Step) -> Step:
+    def walk(frame: Frame, position: int) -> int:
+        count, position = counted(frame, position)
+        for _ in range(count):
+            position = element(frame, position)
+        return position
+
+    return walk
+
+
+def _array_of_fixed(counted: Count, size: int) -> Step:
+    def walk(frame: Frame, position: int) -> int:
+        count, position = counted(frame, position)
+        return position + count * size
+
+    return walk
+
+
+def _maybe(one: Step) -> Step:
+    """A structure that may be null: a byte below 0 says so."""
+    return lambda frame, position: position + 1 if frame[position] > 0x7F else one(frame, position + 1)
+
+
+def _tags(frame: Frame, position: int) -> int:
+    """Tagged fields have sizes of their own; none that is served holds an array."""
+    if frame[position] == 0:
+        return position + 1
+    count, position = _varint(frame, position)
+    for _ in range(count):
+        _, position = _varint(frame, position)
+        size, position = _varint(frame, position)
+        position += size
+    return position
+
+
+def _compact_count(frame: Frame, position: int) -> tuple[int, int]:
+    count, position = _varint(frame, position)
+    return _checked(count - 1, frame, position)
+
+
+def _count(frame: Frame, position: int) -> tuple[int, int]:
+    return _checked(int.from_bytes(frame[position : position + 4], "big", signed=True), frame, position + 4)
+
+
+def _short_count(frame: Frame, position: int) -> tuple[int, int]:
+    return _checked(int.from_bytes(frame[position : position + 2], "big", signed=True), frame, position + 2)
+
+
+def _checked(count: int, frame: Frame, position: int) -> tuple[int, int]:
+    """None follow for null, which is -1; and every element takes a byte at least."""
+    if count > len(frame) - position:
+        raise OverlongError(f"{count} elements or bytes are announced where {len(frame) - position} bytes follow")
+    return count if count > 0 else 0, position
+
+
+def _varint(frame: Frame, position: int) -> tuple[int, int]:
+    """An unsigned varint of at most five bytes, and the position behind it."""
+    value = frame[position]
+    position += 1
+    if value < 0x80:
+        return value, position
+    value &= 0x7F
+    for shift in (7, 14, 21, 28):
+        byte = frame[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+    raise OverlongError("a length of more than five bytes")
