@@ -9,12 +9,15 @@ import inspect
 import re
 from collections.abc import Iterator
 from doctest import DocTestParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import millstream as ms
 import millstream.testing
+from millstream.config import documented
+from tests import settings_page
 
 MODULES = (ms, millstream.testing)
 
@@ -118,3 +121,90 @@ def test_every_public_name_has_a_docstring_that_opens_with_one_line() -> None:
 def test_an_operator_without_an_example_is_found(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(getattr(ms.Stream, broken), "__doc__", "Told in words alone.\n\n>>> stream.filter(None)\n")
     assert f"Stream.{broken}" in set(without_example())
+
+
+def test_the_page_of_settings_is_what_is_declared() -> None:
+    assert settings_page.PAGE.read_text() == settings_page.page(), "write it anew: python -m tests.settings_page"
+
+
+def test_every_group_of_settings_begins_with_one_that_there_is() -> None:
+    assert settings_page.GROUPS.keys() <= {each.name for each in documented()}
+
+
+KAFKA_PAGE = Path(__file__).parents[1] / "docs" / "from-kafka-streams.md"
+ROW = re.compile(r"^\| .+? \| (.*?) \| .*\|$", re.MULTILINE)
+NAMED = re.compile(r"`(\w+)(?:\.(\w+))?(?:\(([\w=, ]+)\))?`")
+TESTING = ("TestDriver", "drive")
+
+
+def unknown_names(page: str) -> list[str]:
+    """What the tables name for Millstream and there is not: `ms.x`, `Class.method`, also with `(parameter=, ...)`."""
+    found = []
+    for cell in ROW.findall(page[page.index("## Where a program begins") :]):
+        for match in NAMED.finditer(cell):
+            owner, name, parameters = match.groups()
+            if not exists(owner, name, [each.strip(" =") for each in (parameters or "").split(",") if each]):
+                found.append(match[0])
+    return found
+
+
+def exists(owner: str, name: str | None, parameters: list[str]) -> bool:
+    module = millstream.testing if owner in TESTING else ms
+    named: Any = ms if owner == "ms" else getattr(module, owner, None)
+    if name is not None:
+        named = getattr(named, name, None)
+    elif owner == "App":
+        return set(parameters) <= {setting.name for setting in documented()}
+    return named is not None and set(parameters) <= set(inspect.signature(named).parameters if parameters else ())
+
+
+def test_the_names_for_those_who_know_kafka_streams_are_there() -> None:
+    page = KAFKA_PAGE.read_text()
+    assert len(NAMED.findall(page)) > 150
+    assert unknown_names(page) == []
+
+
+def test_a_name_that_is_not_there_is_found() -> None:
+    page = "## Where a program begins\n"
+    rows = ("`Stream.fitler`", "`ms.tumblin`", "`App(commit_intervall=)`", "`Stream.join(windows=)`", "`Table.join`")
+    page += "".join(f"| `x` | {row} | |\n" for row in rows)
+    assert unknown_names(page) == list(rows[:4])
+
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+
+
+def anchors(page: Path) -> set[str]:
+    """What a heading is linked by: its words in lower case, joined by hyphens, as GitHub does."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken_links(page: Path) -> list[str]:
+    found = []
+    for path, anchor in LINK.findall(re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)):
+        if path.startswith(("http:", "https:")):
+            continue
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            found.append(f"{path}#{anchor}" if anchor else path)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    assert broken_links(page) == []
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    (tmp_path / "other.md").write_text("# One heading, of `code`\n")
+    page = tmp_path / "page.md"
+    page.write_text("[a](other.md#one-heading-of-code) [b](other.md#two) [c](none.md) [d](https://example.org/x)\n")
+    assert broken_links(page) == ["other.md#two", "none.md"]
+
+
+def test_the_index_names_every_page() -> None:
+    linked = {path for path, _ in LINK.findall((ROOT / "docs" / "README.md").read_text())}
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"} <= linked
