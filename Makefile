@@ -19,8 +19,9 @@ help:
 demo: .venv/installed
 	@$(BIN)/millstream demo $(ARGS)
 
+# Two processes: many tests wait for brokers, workers and the JVM.
 test: .venv/installed
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 nightly: .venv/installed
 	@$(BIN)/python -m pytest -m nightly $(ARGS)

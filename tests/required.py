@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator
 
 import pytest
 
@@ -19,21 +18,21 @@ KAFKA_TEST_LIMIT_S = 360  # the first of them waits for Maven and for Kafka's st
 
 
 class Required:
-    """Notes the marked tests that ran and those that were skipped, and fails the session over the latter."""
+    """Notes the marked tests that ran and those that were skipped, and fails the session over the latter.
+
+    With several processes it is the one that collects their reports, so it looks at nothing but reports.
+    """
 
     def __init__(self) -> None:
         self.skipped: list[str] = []
         self.ran = False
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        report = yield
-        if any(item.get_closest_marker(mark) for mark in MARKS):
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if any(mark in report.keywords for mark in MARKS):
             if report.skipped and not hasattr(report, "wasxfail"):
-                self.skipped.append(item.nodeid)
+                self.skipped.append(report.nodeid)
             elif report.when == "call":
                 self.ran = True
-        return report
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.skipped:
@@ -55,7 +54,8 @@ class Required:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if os.environ.get("MILLSTREAM_REQUIRE_KAFKA") == "1":
+    of_several = hasattr(config, "workerinput")  # pytest-xdist's
+    if os.environ.get("MILLSTREAM_REQUIRE_KAFKA") == "1" and not of_several:
         config.pluginmanager.register(Required(), "required")
 
 

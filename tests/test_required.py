@@ -17,7 +17,7 @@ MODULE_SKIPPED = "import pytest\npytest.skip('no reason', allow_module_level=Tru
 PLAIN = "import pytest\ndef test_plain(): pytest.skip('not about Kafka')\n"
 
 
-def session(folder: Path, source: str, *, required: bool, path: str | None = None) -> tuple[int, str]:
+def session(folder: Path, source: str, *more: str, required: bool, path: str | None = None) -> tuple[int, str]:
     """Exit status and output of pytest on one module."""
     (folder / "test_module.py").write_text(source)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    kafka\n    kcat\n    shared\n")
@@ -26,7 +26,18 @@ def session(folder: Path, source: str, *, required: bool, path: str | None = Non
         "MILLSTREAM_REQUIRE_KAFKA": "1" if required else "0",
         "PATH": os.environ["PATH"] if path is None else path,
     }
-    command = [sys.executable, "-m", "pytest", "-p", "tests.required", "-p", "no:cacheprovider", "-rs", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.required",
+        "-p",
+        "no:cacheprovider",
+        "-rs",
+        *more,
+        str(folder),
+    ]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout
 
@@ -34,6 +45,13 @@ def session(folder: Path, source: str, *, required: bool, path: str | None = Non
 def test_a_session_whose_required_tests_ran_passes(tmp_path: Path) -> None:
     status, output = session(tmp_path, RAN, required=True)
     assert (status, "1 passed" in output) == (0, True)
+
+
+def test_it_is_the_same_in_several_processes(tmp_path: Path) -> None:
+    assert session(tmp_path, RAN, "-n", "2", required=True)[0] == 0
+    status, output = session(tmp_path, RAN + SKIPPED, "-n", "2", required=True)
+    assert (status, "but skipped: test_module.py::test_skipped" in output) == (1, True)
+    assert session(tmp_path, PLAIN, "-n", "2", required=True)[0] == 1
 
 
 @pytest.mark.parametrize("skipping", [RAN + SKIPPED, MODULE_SKIPPED], ids=["a test", "a whole module"])
