@@ -63,6 +63,7 @@ GROUPS = {
     "buffer_records": "Reading",
     "on_decode_error": "Records that fail",
     "kafka": "Kafka",
+    "http": "What a worker tells",
     "broker_timeout": "Waiting and giving up",
 }
 

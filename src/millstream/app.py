@@ -19,6 +19,8 @@ from millstream.config import Settings
 from millstream.config_sources import with_sources
 from millstream.dsl.program import Program
 from millstream.runtime import Worker, WorkerStatus
+from millstream.runtime.clock import SystemClock
+from millstream.service import log_as_json, worker_service
 from millstream.site import call_site
 
 LOG = logging.getLogger("millstream.app")
@@ -67,6 +69,8 @@ class App(Program):
             MillstreamError: what stopped the processing. What came before was committed.
         """
         topology = self.topology()
+        if self.settings.log_format == "json":
+            log_as_json()
         with ExitStack() as stack:
             settings = self.settings
             if settings.bootstrap_servers is None:
@@ -86,6 +90,7 @@ class App(Program):
                 unavailable_after_ms=settings.broker_timeout_ms,
             )
             self._worker = Worker(topology, settings, client)
+            stack.enter_context(worker_service(settings, self._worker.status, SystemClock()))
             self._worker.run(stack.enter_context(stopped_by_signals(stop)))
 
     def status(self) -> WorkerStatus:

@@ -32,6 +32,18 @@ def size(default: Size, doc: str) -> Any:
     return setting(parse_bytes(default), doc, parse=parse_bytes)
 
 
+def parse_address(given: str | int) -> str:
+    """HOST:PORT; a port alone is on loopback, where only this machine reaches it.
+
+    >>> parse_address(8080), parse_address("0.0.0.0:8080")
+    ('127.0.0.1:8080', '0.0.0.0:8080')
+    """
+    host, _, port = str(given).rpartition(":")
+    if not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ConfigError(f"{given!r} is not an address; write it as HOST:PORT, or PORT for this machine alone")
+    return f"{host or '127.0.0.1'}:{port}"
+
+
 def optional_duration(given: Duration | None) -> int | None:
     return None if given is None else parse_duration_ms(given)
 
@@ -104,6 +116,18 @@ class Settings:
     replication: int = setting(-1, "Replication of internal topics; -1: the broker's default.")
     create_missing_topics: int = setting(0, "Partitions to create missing source and sink topics with; 0: an error.")
 
+    http: str | None = setting(
+        None,
+        "Where each worker answers over HTTP (metrics, health, queries), as HOST:PORT; a PORT alone is on loopback, "
+        "port 0 is any free one. None: nowhere.",
+        parse=lambda given: given if given is None else parse_address(given),
+    )
+    advertise: str | None = setting(
+        None, "HOST:PORT at which others reach this worker's `http`, if that is another address than its own."
+    )
+    health_timeout_ms: int = duration("1m", "How long a worker's loop may stand still before /health says so.")
+    log_format: Literal["text", "json"] = setting("text", "Logs as lines of text, or as a JSON object on each line.")
+
     broker_timeout_ms: int = duration("10s", "How long to wait for a first answer of a broker.")
     call_timeout_ms: int = duration("30s", "How long a single question to a broker may take.")
     give_up_after_ms: int = duration("5m", "How long a worker goes on trying while reading fails.")
@@ -120,6 +144,8 @@ class Settings:
             raise ConfigError(f'retention_rule={self.retention_rule!r}: give "lossless" or "kafka"')
         if self.store not in ("memory", "rocksdb"):
             raise ConfigError(f'store={self.store!r}: give "memory" or "rocksdb"')
+        if self.log_format not in ("text", "json"):
+            raise ConfigError(f'log_format={self.log_format!r}: give "text" or "json"')
         if self.idle not in ("off", "wall-clock"):
             raise ConfigError(f'idle={self.idle!r}: give "off" or "wall-clock"')
         for name in (

@@ -88,6 +88,13 @@ class DiskRows(Protocol):
         """Forget clean rows that were not used lately; called twice, all clean ones. No node holds a row now."""
 
 
+def counts_cheaply(rows: Rows) -> bool:
+    """Whether `len` of these rows costs nothing that grows with them."""
+    if isinstance(rows, (KeyValueRows, WindowRows, SuppressRows, SubscriptionRows, JoinBufferRows)):
+        return True
+    return isinstance(rows, (SessionRows, VersionedRows, JoinRows)) and getattr(rows, "disk", None) is not None
+
+
 def stores_on_disk(stores: Iterable[StoreSpec], default: StoreType) -> list[str]:
     """The names of those that want a disk. A store without a changelog is lost with its task, files or not."""
     able = [spec for spec in stores if spec.kind in ON_DISK and spec.logged]

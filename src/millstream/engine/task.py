@@ -21,7 +21,7 @@ from millstream.engine.punctuation import NEVER
 from millstream.engine.reused import readable, restore_reused
 from millstream.engine.rows import Refusals, RowDecoder
 from millstream.engine.settings import EngineSettings
-from millstream.engine.stores import Rows, open_store
+from millstream.engine.stores import Rows, counts_cheaply, open_store
 from millstream.errors import MillstreamError, RegistryError, SerializationError, StateError
 from millstream.model import Batch, OutBatch, TopicPartition
 from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, internal_topic
@@ -180,14 +180,18 @@ class Task:
     def process(self, *, max_rows: int, up_to_ms: int | None, wall_ms: int) -> int:
         """Process what is buffered, in order (rule T6), none above up_to_ms; returns the number of records taken."""
         self._context.wall_ms = wall_ms
-        taken = 0
+        taken = newest_ms = 0
         while taken < max_rows and self._inputs.ready(wall_ms):
             found = self._inputs.next_run(max_rows - taken, up_to_ms)
             if found is None:
                 break
             taken += self._run(*found)
-        if taken and self._parts.idle.timers:
-            self._parts.idle.notice(wall_ms)
+            if found[1].end:
+                newest_ms = found[1].rows.timestamps[found[1].end - 1]
+        if taken:
+            self.metrics.waited(max(0, wall_ms - newest_ms))
+            if self._parts.idle.timers:
+                self._parts.idle.notice(wall_ms)
         return taken
 
     def _run(self, source: PartitionInput, run: Run) -> int:
@@ -339,6 +343,10 @@ class Task:
             item.discard()
         for discard in self._parts.discards:
             discard()
+
+    def sizes(self) -> dict[str, int]:
+        """About how many rows stores have; without those that would have to be walked through to know it."""
+        return {name: len(rows) for name, rows in self._stores.items() if counts_cheaply(rows)}
 
     def store(self, name: str) -> Rows:
         if name not in self._stores:

@@ -36,6 +36,7 @@ class Reading:
     newest_ms: int = -1
     caught_up: bool = False
     touched_ms: float = 0.0
+    bytes: int = 0
 
 
 class Intake:
@@ -48,7 +49,8 @@ class Intake:
         self._readings: dict[TopicPartition, Reading] = {}
         self._paused: frozenset[TopicPartition] = frozenset()
         self._patience = Patience(settings.give_up_after_ms)
-        self._row_bytes = 100.0
+        self.row_bytes = 100.0  # of a usual record
+        self.bytes = 0
 
     def open(
         self,
@@ -70,7 +72,7 @@ class Intake:
 
     def fetch(self, timeout_ms: int) -> int:
         """Give what has arrived to its readers; returns the number of records. Raises when reading fails for good."""
-        wanted = fetch_size(self._settings.round_records, self._settings.round_bytes, self._row_bytes)
+        wanted = fetch_size(self._settings.round_records, self._settings.round_bytes, self.row_bytes)
         fetched = self._data.poll(max_records=wanted, timeout_ms=timeout_ms)
         now_ms = self._clock.monotonic_ms()
         for batch in fetched.batches:
@@ -88,7 +90,7 @@ class Intake:
         if not self._readings:
             return
         settings = self._settings
-        high = water_mark(settings.buffer_records, settings.buffer_bytes, self._row_bytes)
+        high = water_mark(settings.buffer_records, settings.buffer_bytes, self.row_bytes)
         counts = {s: reading.buffered() for s, reading in self._readings.items() if reading.buffered is not None}
         wanted = flow(counts, self._paused, high)
         if wanted.pause:
@@ -115,6 +117,11 @@ class Intake:
             return None
         return max(0, end - reading.next_offset)
 
+    def bytes_of(self, source: TopicPartition) -> int:
+        """About what was fetched of a partition since it was opened."""
+        reading = self._readings.get(source)
+        return 0 if reading is None else reading.bytes
+
     def _deliver(self, batch: Batch, now_ms: float) -> None:
         reading = self._readings.get(batch.source)
         if reading is None:
@@ -125,7 +132,11 @@ class Intake:
         if len(batch):
             newest_ms = max(batch.timestamps)
             reading.newest_ms = max(reading.newest_ms, newest_ms)
-            self._row_bytes += 0.1 * (_row_bytes(batch) - self._row_bytes)
+            row_bytes = _row_bytes(batch)
+            self.row_bytes += 0.1 * (row_bytes - self.row_bytes)
+            fetched = round(row_bytes * len(batch))
+            reading.bytes += fetched
+            self.bytes += fetched
         reading.reader.take(batch)
 
     def _bear(self, fetched: Fetched) -> None:

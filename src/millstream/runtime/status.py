@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """One task. `lag` counts records that are not fetched yet, None while unknown; `restored` rows and of how many."""
+    """One task. `lag` counts records that are not fetched yet, None while unknown; `restored` rows and of how many.
+
+    `partition` is its own of the tasks topic. Bytes are about right: they are reckoned from a sample of each batch.
+    Latency is from a record's timestamp to its processing, in ms, of the last one looked at, and summed over all these.
+    `stores` has about how many rows are in each, as far as that can be known without a walk through them.
+    """
 
     id: str
     state: str
+    partition: int = -1
     records: int = 0
     dropped: int = 0
     late: int = 0
@@ -19,11 +26,21 @@ class TaskStatus:
     lag: int | None = None
     restored: int = 0
     to_restore: int = 0
+    bytes: int = 0
+    buffered_bytes: int = 0
+    latency_ms: int = 0
+    latency_sum_ms: int = 0
+    latency_count: int = 0
+    stores: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """One worker: sums over its tasks, also those it no longer holds, and rates of the last second or so."""
+    """One worker: sums over its tasks, also those it no longer holds, and rates of the last second or so.
+
+    `at_ms` is when this was made, on the clock that never goes back; `member` whether it is in the group, as a worker
+    without tasks knows it. `commit_ms` is what all commits took together.
+    """
 
     tasks: tuple[TaskStatus, ...] = ()
     records: int = 0
@@ -34,6 +51,12 @@ class WorkerStatus:
     acknowledged: int = 0
     commits: int = 0
     records_per_s: float = 0.0
+    bytes: int = 0
+    rounds: int = 0
+    commit_ms: float = 0.0
+    restored: int = 0
+    at_ms: float | None = None
+    member: bool = False
     ready: bool = False
 
     @property

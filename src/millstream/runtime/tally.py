@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from millstream.runtime.clock import Clock
-from millstream.runtime.commit import Committer
+from millstream.runtime.commit import Committer, Procedure
 from millstream.runtime.held import HeldTask
-from millstream.runtime.intake import Intake
+from millstream.runtime.opening import Surroundings
 from millstream.runtime.outlet import Outlet
 from millstream.runtime.status import TaskStatus, WorkerStatus
 from millstream.runtime.tasks import Tasks
@@ -17,16 +16,21 @@ RATE_PERIOD_MS = 1_000
 class Tally:
     """Makes a snapshot now and then."""
 
-    def __init__(self, tasks: Tasks, intake: Intake, outlet: Outlet, committer: Committer, clock: Clock) -> None:
+    def __init__(self, tasks: Tasks, surroundings: Surroundings, outlet: Outlet, committer: Committer) -> None:
         self._tasks = tasks
-        self._intake = intake
+        self._membership = surroundings.membership
+        self._intake = surroundings.intake
         self._outlet = outlet
         self._committer = committer
-        self._clock = clock
+        self._clock = surroundings.clock
         self._latest = WorkerStatus()
         self._made_at_ms = float("-inf")
         self._rate = 0.0
-        self._rate_from: tuple[float, int] = (clock.monotonic_ms(), 0)
+        self._rate_from: tuple[float, int] = (self._clock.monotonic_ms(), 0)
+        self._sizes: dict[str, dict[str, int]] = {}
+        self._member = False
+        self._commit_ms = 0.0
+        self.rounds = 0
 
     def snapshot(self) -> WorkerStatus:
         """The latest one, made anew when it is old."""
@@ -49,6 +53,7 @@ class Tally:
         if now_ms - since_ms >= RATE_PERIOD_MS:
             self._rate = (records - before) * 1000 / (now_ms - since_ms)
             self._rate_from = (now_ms, records)
+            self._look_rarely()
         return WorkerStatus(
             tasks=tasks,
             records=records,
@@ -59,14 +64,33 @@ class Tally:
             acknowledged=self._outlet.acknowledged,
             commits=self._committer.commits,
             records_per_s=self._rate,
+            bytes=self._intake.bytes,
+            rounds=self.rounds,
+            commit_ms=self._commit_ms,
+            restored=past.restored + sum(held.restored_rows for held in self._tasks),
+            at_ms=now_ms,
+            member=bool(tasks) or self._member,
             ready=bool(tasks) and all(held.running for held in self._tasks),
         )
+
+    def timed(self, procedure: Procedure) -> Procedure:
+        """A commit, with what it takes noted."""
+        began_ms = self._clock.monotonic_ms()
+        yield from procedure
+        self._commit_ms += self._clock.monotonic_ms() - began_ms
+
+    def _look_rarely(self) -> None:
+        """What costs more than the rest, once a second."""
+        self._sizes = {str(held.spec.id): held.compiled.sizes() for held in self._tasks if held.compiled is not None}
+        self._member = len(self._tasks) > 0 or self._membership.group_metadata() is not None
 
     def _task(self, held: HeldTask) -> TaskStatus:
         restored = sum(each.position - each.begin for each in held.restoring.values())
         to_restore = sum(each.end - each.begin for each in held.restoring.values())
+        place = held.partition.partition
         if held.compiled is None:
-            return TaskStatus(str(held.spec.id), held.state.value, restored=restored, to_restore=to_restore)
+            return TaskStatus(str(held.spec.id), held.state.value, place, restored=restored, to_restore=to_restore)
+        buffered = held.compiled.buffered_rows()
         metrics = held.compiled.metrics
         lags = [self._intake.lag(source) for source in held.spec.inputs]
         return TaskStatus(
@@ -76,8 +100,15 @@ class Tally:
             dropped=metrics.dropped,
             late=metrics.late,
             dead_letters=metrics.dead_letters,
-            buffered=held.compiled.buffered_rows(),
+            partition=place,
+            buffered=buffered,
             lag=None if None in lags else sum(lag for lag in lags if lag is not None),
             restored=restored,
             to_restore=to_restore,
+            bytes=sum(self._intake.bytes_of(source) for source in held.fetched),
+            buffered_bytes=round(buffered * self._intake.row_bytes),
+            latency_ms=metrics.latency_ms,
+            latency_sum_ms=metrics.latency_sum_ms,
+            latency_count=metrics.latency_count,
+            stores=self._sizes.get(str(held.spec.id), {}),
         )

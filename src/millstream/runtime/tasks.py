@@ -82,6 +82,7 @@ class Tasks:
             self.past.dropped += metrics.dropped
             self.past.late += metrics.late
             self.past.dead_letters += metrics.dead_letters
+            self.past.restored += held.restored_rows
             held.compiled.close()
 
     def _open(self, new: Sequence[HeldTask]) -> None:

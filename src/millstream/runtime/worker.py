@@ -23,6 +23,7 @@ from millstream.runtime.local_state import LocalState, changelogs_on_disk
 from millstream.runtime.opening import Surroundings
 from millstream.runtime.outlet import Outlet
 from millstream.runtime.processing import Processing
+from millstream.runtime.spans import Spans
 from millstream.runtime.startup import Ground, start_up
 from millstream.runtime.status import WorkerStatus
 from millstream.runtime.tally import Tally
@@ -118,7 +119,8 @@ class Loop:
         self._procedure: Procedure | None = None
         self._committed_at_ms = surroundings.clock.monotonic_ms()
         self._worked = False
-        self.tally = Tally(self._tasks, self._intake, outlet, self._committer, self._clock)
+        self.tally = Tally(self._tasks, surroundings, outlet, self._committer)
+        self._spans = Spans(self._clock)
 
     def turn(self) -> None:
         """Everything once."""
@@ -184,8 +186,12 @@ class Loop:
         )
 
     def _round(self) -> None:
+        began = self._spans.begin()
         taken = self._processing.round(self._tasks.running())
         self._worked = taken > 0
+        if taken:
+            self.tally.rounds += 1
+            self._spans.end("millstream.round", began, records=taken)
 
     def _punctuate(self) -> None:
         wall_ms = self._clock.wall_ms()
@@ -208,7 +214,8 @@ class Loop:
             return
         progress = any(held.task.needs_commit or held.progress() for held in running)
         if commit_due(CommitFacts(progress, asked, since_ms), self._settings.commit_interval_ms):
-            self._procedure = self._committer.commit(running)
+            commit = self.tally.timed(self._committer.commit(running))
+            self._procedure = self._spans.around("millstream.commit", commit, tasks=len(running))
         self._committed_at_ms = now_ms
 
     # --- group changes and failures

@@ -1,0 +1,95 @@
+"""A small HTTP server in a thread of its own: a few questions a second, never in the way of the worker's loop.
+
+The standard library's is enough for that, and nothing has to be installed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from millstream.errors import ConfigError
+
+LOG = logging.getLogger("millstream.service")
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route answers with."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = JSON
+
+    @staticmethod
+    def of(found: Any, status: int = 200) -> Answer:
+        """Anything that msgspec can write, as JSON."""
+        return Answer(msgspec.json.encode(found) + b"\n", status)
+
+
+Parameters: TypeAlias = Mapping[str, str]
+Route: TypeAlias = Callable[[Parameters], Answer]
+
+
+@contextmanager
+def serving(address: str, reads: Mapping[str, Route], writes: Mapping[str, Route] | None = None) -> Iterator[str]:
+    """Serve routes by path, those of GET and those of POST; gives the address that it listens at, as HOST:PORT."""
+    host, _, port = address.rpartition(":")
+    handler = type("Handler", (_Handler,), {"routes": {"GET": reads, "POST": writes or {}}})
+    try:
+        server = ThreadingHTTPServer((host.strip("[]"), int(port)), handler)
+    except OSError as error:
+        raise ConfigError(f"http={address!r}: cannot listen there: {error.strerror or error}") from error
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="millstream-http", daemon=True)
+    thread.start()
+    try:
+        yield f"{host}:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    routes: Mapping[str, Mapping[str, Route]] = {}
+    protocol_version = "HTTP/1.1"
+    timeout = 30  # of a connection on which nothing comes
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self._answer()
+
+    def _answer(self) -> None:
+        asked = urlsplit(self.path)
+        route = self.routes[self.command].get(asked.path)
+        if route is None:
+            known = " ".join(sorted(self.routes[self.command]))
+            answer = Answer.of({"error": f"there is nothing at {asked.path}; there is: {known}"}, 404)
+        else:
+            try:
+                answer = route(dict(parse_qsl(asked.query, keep_blank_values=True)))
+            except Exception as error:  # a request's edge: it must not end the server
+                LOG.exception("%s %s failed", self.command, asked.path)
+                answer = Answer.of({"error": f"{type(error).__name__}: {error}"}, 500)
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the standard library's name)
+        LOG.debug(format, *args)
