@@ -12,7 +12,7 @@ from millstream.engine.context import Place
 from millstream.engine.emission import with_results
 from millstream.engine.parts import Downstream, Parts
 from millstream.plan.nodes import Aggregate
-from millstream.serde import Window, Windowed
+from millstream.serde import Window, Windowed, window_of
 from millstream.state import Session
 
 Told: TypeAlias = Sequence[tuple[Window, Any]]  # bounds and values, as they were told
@@ -48,7 +48,7 @@ class EverySession:
         self._context = parts.context
 
     def before(self, found: Sequence[Session]) -> Told:
-        return [(session.bounds, session.value) for session in found]
+        return [(window_of((session.start, session.end)), session.value) for session in found]
 
     def after(self, told: Told, session: Session) -> None:
         context, key, bounds = self._context, session.key, session.bounds
@@ -83,7 +83,7 @@ class LatestSessions:
         told = NOTHING
         for session in found:
             pending = self._pending.pop(session, None)
-            was = [(session.bounds, session.value)] if pending is None else pending[0]
+            was = [(window_of((session.start, session.end)), session.value)] if pending is None else pending[0]
             told = [*told, *was] if told else was
         return told
 
@@ -112,10 +112,11 @@ class LatestSessions:
         yield from left
         for session, (told, place) in pending.items():
             old = None
-            for bounds, was in told:
-                if session.alive and bounds == session.bounds:
+            bounds = window_of((session.start, session.end))
+            for before, was in told:
+                if session.alive and before == bounds:
                     old = was
                 else:
-                    yield Windowed(session.key, bounds), None, was, place
+                    yield Windowed(session.key, before), None, was, place
             if session.alive:
-                yield Windowed(session.key, session.bounds), session.value, old, place
+                yield Windowed(session.key, bounds), session.value, old, place

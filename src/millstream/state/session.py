@@ -9,7 +9,7 @@ from struct import Struct
 from typing import Any
 
 from millstream.model import Batch
-from millstream.serde import Serde, Window, Windowed
+from millstream.serde import Serde, Window, Windowed, window_of
 from millstream.state.changes import Changes
 
 # rule F3: after the key's bytes the session's end and its start
@@ -21,26 +21,34 @@ class Session:
     """One session of a key. It is changed in place while it grows; one that was merged into another, or deleted, is
     not `alive`, while one that was merely forgotten is.
 
-    `bounds` are `start` and `end` as one, `timestamp` that of the record which changed it last. `logged` are the bounds
-    under which the changelog has it, `waiting` whether it waits to be emitted on its close, `piece` the piece of time
-    in which its rows look at it again; -1 while they do not hold it.
+    `timestamp` is that of the record which changed it last. From `logged_start` to `logged_end` is how the changelog
+    has it, -1 if it does not; `waiting` whether it waits to be emitted on its close; `piece` the piece of time in which
+    its rows look at it again, -1 while they do not hold it. Numbers alone, no windows: Python's collector of garbage
+    looks at each object that may refer to others.
     """
 
-    __slots__ = ("alive", "bounds", "end", "key", "logged", "piece", "start", "timestamp", "value", "waiting")
+    __slots__ = ("alive", "end", "key", "logged_end", "logged_start", "piece", "start", "timestamp", "value", "waiting")
 
-    def __init__(self, key: Any, bounds: Window, value: Any, timestamp: int) -> None:
+    def __init__(self, key: Any, bounds: tuple[int, int], value: Any, timestamp: int) -> None:
         self.key = key
-        self.bounds = bounds
         self.start, self.end = bounds
         self.value = value
         self.timestamp = timestamp
         self.alive = True
         self.waiting = False
-        self.logged: Window | None = None
+        self.logged_start = self.logged_end = -1
         self.piece = -1
 
+    @property
+    def bounds(self) -> Window:
+        return window_of((self.start, self.end))
+
     def windowed(self) -> Windowed[Any]:
-        return Windowed(self.key, self.bounds)
+        return Windowed(self.key, window_of((self.start, self.end)))
+
+    def log(self) -> None:
+        """The changelog has it as it is."""
+        self.logged_start, self.logged_end = self.start, self.end
 
 
 class SessionRows:
@@ -62,7 +70,8 @@ class SessionRows:
         self.limits: list[Callable[[], int]] = []  # of the nodes that need its sessions
         self.needed: Callable[[Session, Session, int], int | None] | None = None
         self.awaited_from: int | None = None  # sessions that end then or later are not freed: they wait for their close
-        self._of: dict[Any, list[Session]] = {}
+        self._last: dict[Any, Session] = {}  # of each key
+        self._earlier: dict[Any, list[Session]] = {}  # in order, of the keys that have more than one
         self.piece_ms = max(retention_ms // _PIECES, 1)
         self._pieces: dict[int, list[Session]] = {}  # those that have moved to another piece are here too
         self._oldest: list[int] = []  # a heap of these
@@ -79,35 +88,38 @@ class SessionRows:
 
     def near(self, key: Any, first: int, last: int) -> list[Session]:
         """A key's sessions that end at `first` or later and start at `last` or before, in order."""
-        sessions = self._of.get(key)
-        if sessions is None:
+        latest = self._last.get(key)
+        if latest is None:
             return []
         if not self.limits and first <= self.largest_end - self.retention_ms:
             first = self.largest_end - self.retention_ms + 1
-        at = len(sessions) - 1
-        if at and sessions[at - 1].end >= first:  # mostly the last one alone can be near
-            at = bisect_left(sessions, first, key=_end)
-        found = []
-        while at < len(sessions) and sessions[at].start <= last:
-            if sessions[at].end >= first:
-                found.append(sessions[at])
-            at += 1
+        earlier = self._earlier.get(key)
+        found: list[Session] = []
+        if earlier is not None and earlier[-1].end >= first:
+            for at in range(bisect_left(earlier, first, key=_end), len(earlier)):
+                if earlier[at].start > last:
+                    return found
+                found.append(earlier[at])
+        if latest.end >= first and latest.start <= last:
+            found.append(latest)
         return found
 
     def get(self, windowed: Windowed[Any]) -> list[Any] | None:
         """The value and timestamp of the session with just these bounds."""
         start, end = windowed.window
         for session in self.near(windowed.key, end, start):
-            if session.bounds == windowed.window:
+            if session.start == start and session.end == end:
                 return None if session.value is None else [session.value, end]
         return None
 
     def after(self, session: Session) -> Session | None:
         """The key's next session."""
-        sessions = self._of.get(session.key)
-        if sessions is None or sessions[-1].end <= session.end:
+        latest = self._last.get(session.key)
+        if latest is None or latest.end <= session.end:
             return None
-        return sessions[bisect_left(sessions, session.end + 1, key=_end)]
+        earlier = self._earlier.get(session.key, [])
+        at = bisect_left(earlier, session.end + 1, key=_end)
+        return earlier[at] if at < len(earlier) else latest
 
     def put(self, key: Any, bounds: Window, value: Any, timestamp: int, merged: list[Session]) -> Session:
         """One session in place of those that were merged into it; the value None leaves none."""
@@ -129,15 +141,15 @@ class SessionRows:
             self._remove(session)
             self._delete_logged(session, timestamp)
         session = merged[0]
-        if session.logged is not None and session.logged != bounds:
+        start, end = bounds
+        if session.logged_start >= 0 and (session.logged_start != start or session.logged_end != end):
             self._delete_logged(session, timestamp)
-        session.bounds, session.value, session.timestamp = bounds, value, timestamp
-        session.start, session.end = bounds
+        session.start, session.end, session.value, session.timestamp = start, end, value, timestamp
         self._dirty[session] = None
         if session.piece < 0:
             self._add(session)
-        elif session.piece != session.end // self.piece_ms:
-            self._note(session.end, session)
+        elif session.piece != end // self.piece_ms:
+            self._note(end, session)
         return session
 
     def limit(self) -> int:
@@ -198,17 +210,26 @@ class SessionRows:
     def all(self) -> Iterator[Session]:
         """Every session, key by key."""
         gone = self.limit() if self.needed is None else -1
-        for sessions in self._of.values():
-            yield from (session for session in sessions if session.end > gone)
+        for key in self._last:
+            yield from (session for session in self._sessions(key) if session.end > gone)
+
+    def _sessions(self, key: Any) -> list[Session]:
+        """All of a key, in order."""
+        latest = self._last.get(key)
+        return [] if latest is None else [*self._earlier.get(key, ()), latest]
 
     def _add(self, session: Session) -> None:
-        sessions = self._of.get(session.key)
-        if sessions is None:
-            self._of[session.key] = [session]
-        elif sessions[-1].end < session.end:
-            sessions.append(session)
+        key = session.key
+        latest = self._last.get(key)
+        if latest is None:
+            self._last[key] = session
         else:
-            sessions.insert(bisect_left(sessions, session.end, key=_end), session)
+            earlier = self._earlier.setdefault(key, [])
+            if latest.end < session.end:
+                earlier.append(latest)
+                self._last[key] = session
+            else:
+                earlier.insert(bisect_left(earlier, session.end, key=_end), session)
         self._note(session.end, session)
 
     def _note(self, end: int, session: Session) -> None:
@@ -231,19 +252,25 @@ class SessionRows:
         if session.piece < 0:
             return
         session.piece = -1
-        sessions = self._of[session.key]
-        if len(sessions) == 1:
-            del self._of[session.key]
+        key = session.key
+        earlier = self._earlier.get(key)
+        if earlier is None:
+            del self._last[key]
             return
-        at = bisect_left(sessions, session.end, key=_end)
-        while sessions[at] is not session:  # only sessions that a processor put may end at the same time
-            at += 1
-        del sessions[at]
+        if self._last[key] is session:
+            self._last[key] = earlier.pop()
+        else:
+            at = bisect_left(earlier, session.end, key=_end)
+            while earlier[at] is not session:  # only sessions that a processor put may end at the same time
+                at += 1
+            del earlier[at]
+        if not earlier:
+            del self._earlier[key]
 
     def _delete_logged(self, session: Session, timestamp: int) -> None:
-        if session.logged is not None:
-            self._deleted[session.key, session.logged] = timestamp
-            session.logged = None
+        if session.logged_start >= 0:
+            self._deleted[session.key, window_of((session.logged_start, session.logged_end))] = timestamp
+            session.logged_start = session.logged_end = -1
 
     # --- changelog (rule F3)
 
@@ -262,7 +289,7 @@ class SessionRows:
             values.append(encode_value(session.value))
             timestamps.append(session.timestamp)
         for session in self._dirty:
-            session.logged = session.bounds
+            session.log()
         self._taken()
         self._deleted.clear()
         self._dirty.clear()
@@ -284,16 +311,13 @@ class SessionRows:
             self.forget()
 
     def _restore(self, key: Any, bounds: Window, value: Any, timestamp: int) -> None:
-        sessions = self._of.get(key, [])
-        for at in range(bisect_left(sessions, bounds.end, key=_end), len(sessions)):
-            if sessions[at].end != bounds.end:
-                break
-            if sessions[at].start == bounds.start:
-                self._remove(sessions[at])
+        for session in self.near(key, bounds.end, bounds.end):
+            if session.start == bounds.start and session.end == bounds.end:
+                self._remove(session)
                 break
         if value is not None:
             session = Session(key, bounds, value, timestamp)
-            session.logged = bounds
+            session.log()
             self.largest_end = max(self.largest_end, bounds.end)
             self._add(session)
 

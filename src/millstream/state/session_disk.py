@@ -121,8 +121,9 @@ class StoredSessionRows(SessionRows):
 
     def _is_current(self, key: Any, bounds: Window) -> bool:
         """Whether it is so, and memory does not have it."""
-        held = self._of.get(key, ())
-        return self._is_there(key, bounds) and not any(session.bounds == bounds for session in held)
+        start, end = bounds
+        held = (session.start == start and session.end == end for session in self._sessions(key))
+        return self._is_there(key, bounds) and not any(held)
 
     def _known(self, data: bytes) -> tuple[Any, Window]:
         """Key and bounds of a row on disk, given without its piece."""
@@ -134,7 +135,7 @@ class StoredSessionRows(SessionRows):
 
     def _session(self, key: Any, bounds: Window, value: bytes) -> Session:
         session = Session(key, bounds, self.value.decode(value[TIME.size :]), TIME.unpack_from(value)[0])
-        session.logged = bounds
+        session.log()
         return session
 
     # --- in memory
