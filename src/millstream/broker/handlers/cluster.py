@@ -34,6 +34,7 @@ from millstream.broker.protocol.apis import API_VERSIONS, APIS
 from millstream.broker.topics.catalogue import INTERNAL_TOPICS, Topic, TopicError
 from millstream.broker.topics.names import name_problem
 
+_NULL_NAMES_FROM = 12
 _GROUP_KEY, _TRANSACTION_KEY = 0, 1
 _BROKERS, _CONTROLLERS = 1, 2
 _MOST_DESCRIBED = 2000
@@ -66,7 +67,7 @@ def metadata(broker: Broker, call: Call, message: MetadataRequest, reply: Reply)
     if asked is None or (call.version == 0 and not asked):
         topics = tuple(_described(broker, topic) for topic in broker.catalogue.topics())
     else:
-        topics = tuple(_asked(broker, each, create=create) for each in asked)
+        topics = tuple(_asked(broker, call, each, create=create) for each in asked)
     if message.include_topic_authorized_operations:
         topics = tuple(replace(topic, topic_authorized_operations=operations.TOPIC) for topic in topics)
     reply(Metadata((_node(broker, call),), broker.cluster_id, broker.settings.node_id, topics))
@@ -127,7 +128,7 @@ def _node(broker: Broker, call: Call) -> Node:
     return Node(broker.settings.node_id, call.host, call.port)
 
 
-def _asked(broker: Broker, asked: MetadataRequestTopic, *, create: bool) -> TopicMetadata:
+def _asked(broker: Broker, call: Call, asked: MetadataRequestTopic, *, create: bool) -> TopicMetadata:
     """A topic by its name, or else by its id."""
     if asked.name:
         return _find(broker, asked.name, create=create)
@@ -135,7 +136,8 @@ def _asked(broker: Broker, asked: MetadataRequestTopic, *, create: bool) -> Topi
     if topic is not None:
         return _described(broker, topic)
     unknown = ErrorCode.unknown_topic_id if asked.topic_id else ErrorCode.invalid_topic_exception
-    return TopicMetadata(unknown, asked.name, asked.topic_id, ())
+    nameless = asked.name if call.version >= _NULL_NAMES_FROM else asked.name or ""
+    return TopicMetadata(unknown, nameless, asked.topic_id, ())
 
 
 def _find(broker: Broker, name: str, *, create: bool) -> TopicMetadata:

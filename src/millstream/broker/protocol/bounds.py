@@ -1,4 +1,4 @@
-"""Requests that announce more elements than they have bytes are refused before they are decoded.
+"""Requests that announce more elements than they have bytes, or null for what is never null, are refused undecoded.
 
 kio's reader makes room for as many elements as an array announces, and where there is no such memory the process ends:
 26 bytes of rubbish could take the broker down. So the lengths are walked through first, by the schema alone.
@@ -15,9 +15,9 @@ from typing import Any, cast
 
 Frame = bytes | memoryview
 Step = Callable[[Frame, int], int]
-"""From the position of a field to that behind it. Raises IndexError or OverlongError."""
+"""From the position of a field to that behind it. Raises IndexError or MisfitError."""
 Count = Callable[[Frame, int], tuple[int, int]]
-"""How many elements or bytes follow at a position, and where. Raises IndexError or OverlongError."""
+"""How many elements or bytes follow at a position, and where. Raises IndexError or MisfitError."""
 
 _SIZES = {
     "int8": 1,
@@ -33,8 +33,8 @@ _SIZES = {
 }
 
 
-class OverlongError(Exception):
-    """Something in a request is announced to be longer than the request."""
+class MisfitError(Exception):
+    """A length in a request is more than the request has, or null where the schema knows no null."""
 
 
 @functools.cache
@@ -61,17 +61,21 @@ def walker(schema: Hashable) -> Step:
 def _field(field: dataclasses.Field[Any], *, flexible: bool) -> Step:
     kind = field.metadata.get("kafka_type")
     inner = next((part for part in _parts(field.type) if dataclasses.is_dataclass(part)), None)
-    count = _compact_count if flexible else _count
-    text = _array_of_fixed(_compact_count if flexible else _short_count, 1)
+    may_be_null = types.NoneType in typing.get_args(field.type)
+    count: Count = _compact_count if flexible else _count
+    letters = _compact_count if flexible else _short_count
     if _is_array(field.type):
+        text = _array_of_fixed(_present(letters), 1)
+        count = count if may_be_null else _present(count)
         size = _SIZES.get(kind or "", 0) if inner is None else _fixed_size(cast("Hashable", inner))
         if size:
             return _array_of_fixed(count, size)
         return _array(count, text if inner is None else walker(cast("Hashable", inner)))
     if inner is not None:
         one = walker(cast("Hashable", inner))
-        return _maybe(one) if types.NoneType in typing.get_args(field.type) else one
-    return text if kind == "string" else _array_of_fixed(count, 1)
+        return _maybe(one) if may_be_null else one
+    counted = letters if kind == "string" else count
+    return _array_of_fixed(counted if may_be_null else _present(counted), 1)
 
 
 def _fixed_size(schema: Hashable) -> int:
@@ -119,9 +123,21 @@ def _array(counted: Count, element: Step) -> Step:
 def _array_of_fixed(counted: Count, size: int) -> Step:
     def walk(frame: Frame, position: int) -> int:
         count, position = counted(frame, position)
-        return position + count * size
+        return position + count * size if count > 0 else position
 
     return walk
+
+
+def _present(counted: Count) -> Count:
+    """The same, of what is never null."""
+
+    def count(frame: Frame, position: int) -> tuple[int, int]:
+        found, after = counted(frame, position)
+        if found < 0:
+            raise MisfitError(f"null at byte {position}, where there must be something")
+        return found, after
+
+    return count
 
 
 def _maybe(one: Step) -> Step:
@@ -155,10 +171,10 @@ def _short_count(frame: Frame, position: int) -> tuple[int, int]:
 
 
 def _checked(count: int, frame: Frame, position: int) -> tuple[int, int]:
-    """None follow for null, which is -1; and every element takes a byte at least."""
+    """-1 is null; and every element takes a byte at least."""
     if count > len(frame) - position:
-        raise OverlongError(f"{count} elements or bytes are announced where {len(frame) - position} bytes follow")
-    return count if count > 0 else 0, position
+        raise MisfitError(f"{count} elements or bytes are announced where {len(frame) - position} bytes follow")
+    return max(count, -1), position
 
 
 def _varint(frame: Frame, position: int) -> tuple[int, int]:
@@ -174,4 +190,4 @@ def _varint(frame: Frame, position: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, position
-    raise OverlongError("a length of more than five bytes")
+    raise MisfitError("a length of more than five bytes")
