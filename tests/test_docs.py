@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import tomllib
 from collections.abc import Iterator
 from doctest import DocTestParser
 from pathlib import Path
@@ -208,3 +209,52 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
 def test_the_index_names_every_page() -> None:
     linked = {path for path, _ in LINK.findall((ROOT / "docs" / "README.md").read_text())}
     assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"} <= linked
+
+
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+
+
+def missing_paths(text: str) -> list[str]:
+    """What is named as a path, from the root, the package or the folder of the one before, and is not there."""
+    found, folder = [], ROOT
+    for named in re.findall(r"`([\w./]+(?:\.py|\.md|\.xml|\.toml|/))`", text):
+        known = [base / named for base in (ROOT, ROOT / "src" / "millstream", folder) if (base / named).exists()]
+        if known:
+            folder = known[0] if known[0].is_dir() else known[0].parent
+        else:
+            found.append(named)
+    return found
+
+
+def tree(text: str) -> Iterator[str]:
+    """The paths in the drawing of the tree."""
+    folders: list[tuple[int, str]] = []
+    drawing = text[text.index("## The tree") : text.index("## Imports point down")]
+    for indent, name in re.findall(r"^( +)([\w./]+)(?:  .*)?$", drawing, re.MULTILINE):
+        folders = [each for each in folders if each[0] < len(indent)]
+        yield "".join((*(folder for _, folder in folders), name))
+        folders.append((len(indent), name))
+
+
+def test_the_architecture_names_what_is_there() -> None:
+    text = ARCHITECTURE.read_text()
+    assert missing_paths(text) == []
+    named = list(tree(text))
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    package = {
+        f"src/millstream/{each.name}{'/' if each.is_dir() else ''}"
+        for each in (ROOT / "src" / "millstream").iterdir()
+        if not each.name.startswith("_") and each.name != "py.typed"
+    }
+    assert package - set(named) == set(), "say in the tree what it is"
+
+
+def test_the_architecture_says_why_of_every_dependency() -> None:
+    text = ARCHITECTURE.read_text()
+    rows = text[text.index("## Dependencies") : text.index("## Decisions")]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    names = {
+        re.split(r"[^\w-]", each)[0] for each in (*project["dependencies"], *(each for one in extras for each in one))
+    }
+    assert {name for name in names if not name.startswith("types-") and name not in rows} == set()
