@@ -99,7 +99,7 @@ class Route(Stateful):
 class Meta(Stateful):
     def process(self, record: ms.Message) -> None:
         at = self.context.record_metadata
-        self.context.forward(record.with_value(f"{at.topic}/{at.partition}/{at.offset}"))
+        self.context.forward(record.with_value(f"{text(at.topic)}/{at.partition}/{at.offset}"))
 
 
 class StreamTime(Stateful):
