@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from kio.schema.errors import ErrorCode
 
-from millstream.broker.log.batch import HEADER_SIZE, InvalidBatchError, read_header
+from millstream.broker.log.batch import CODEC_MASK, HEADER_SIZE, InvalidBatchError, check_batch, read_header
 from millstream.broker.log.blob import FileFolder, Folder, MemoryFolder
 from millstream.broker.log.partition import LogSettings, PartitionLog, RefusedError
+from millstream.broker.log.records import keyed_records
 from tests.broker.batches import batch
 
 NOW = 5_000
@@ -249,3 +250,25 @@ def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytes
 
 def _disk_full(*_: object) -> int:
     raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("sent", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("kept", [None, 0, 1, 2, 3, 4])
+@pytest.mark.parametrize("append_time", [False, True])
+def test_a_topic_with_a_compression_of_its_own_compresses_again(sent: int, kept: int | None, append_time: bool) -> None:
+    log = open_log(MemoryFolder(), LogSettings(codec=kept, append_time=append_time))
+    records = [(5, b"a", b"x" * 500), (7, None, b"y" * 500)]
+    original = batch(records, codec=sent, attributes=0x10, producer_id=7, epoch=0, sequence=3)
+    log.append(original, NOW, lambda _header: None)
+    stored = log.read(0, 100_000, at_least_one=True)
+    header = check_batch(stored)
+    assert header.attributes & CODEC_MASK == (sent if kept is None else kept)
+    assert header.transactional
+    assert (header.producer_id, header.base_sequence, header.record_count) == (7, 3, 2)
+    if kept is None and not append_time:
+        assert stored[16:] == original[16:], "its bytes are the producer's"
+    found = [(each.offset, each.key) for each in keyed_records(header, memoryview(stored))]
+    assert found == [(0, b"a"), (1, None)]
+    again = log.append(original, NOW, lambda _header: None)
+    assert again.base_offset == 0, "a repeat is known by its sequence"
+    log.close()

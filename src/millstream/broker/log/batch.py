@@ -75,7 +75,7 @@ class InvalidBatchError(Exception):
         self.corrupt = corrupt
 
 
-def read_header(buffer: bytes | memoryview, position: int = 0) -> BatchHeader:
+def read_header(buffer: bytes | bytearray | memoryview, position: int = 0) -> BatchHeader:
     """The header at `position`; the caller has made sure that 61 bytes are there."""
     return BatchHeader._make(HEADER.unpack_from(buffer, position))
 
@@ -125,7 +125,7 @@ def stored_parts(records: bytes | bytearray, base_offset: int) -> list[bytes | m
     return [_PATCHED.pack(base_offset, length, LEADER_EPOCH), memoryview(records)[16:]]
 
 
-def with_append_time(records: bytes, now_ms: int) -> bytearray:
+def with_append_time(records: bytes | bytearray, now_ms: int) -> bytearray:
     """The batch stamped by the broker (message.timestamp.type=LogAppendTime), its checksum renewed."""
     stamped = bytearray(records)
     header = read_header(records)
@@ -137,10 +137,14 @@ def with_append_time(records: bytes, now_ms: int) -> bytearray:
 
 def rebuilt(header: BatchHeader, body: bytes) -> tuple[BatchHeader, bytes]:
     """A batch with this header and body, its length and checksum made to fit; no longer part of a transaction."""
-    attributes = header.attributes & ~TRANSACTIONAL
-    covered = _COVERED.pack(attributes, *header[6:]) + body
+    return sealed(header._replace(attributes=header.attributes & ~TRANSACTIONAL), body)
+
+
+def sealed(header: BatchHeader, body: bytes) -> tuple[BatchHeader, bytes]:
+    """A batch with this header and body, its length and checksum made to fit."""
+    covered = _COVERED.pack(*header[5:]) + body
     length = CRC_START - LENGTH_OVERHEAD + len(covered)
-    fresh = header._replace(attributes=attributes, batch_length=length, leader_epoch=LEADER_EPOCH, crc=crc32c(covered))
+    fresh = header._replace(batch_length=length, leader_epoch=LEADER_EPOCH, crc=crc32c(covered))
     return fresh, HEADER.pack(*fresh) + body
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from kio.schema.errors import ErrorCode
 
-from millstream.broker.log.batch import BatchHeader, check_batch, stored_parts, with_append_time
+from millstream.broker.log.batch import CODEC_MASK, BatchHeader, check_batch, stored_parts, with_append_time
 from millstream.broker.log.blob import Folder
 from millstream.broker.log.markers import marker, marker_header
 from millstream.broker.log.producers import Producers, Repeat
-from millstream.broker.log.records import first_at_or_after, has_null_key
+from millstream.broker.log.records import first_at_or_after, has_null_key, recompressed
 from millstream.broker.log.recovery import forget_notes, note_end, note_forgotten, note_segment, recovered
 from millstream.broker.log.retention import Retention, expired
 from millstream.broker.log.segment import Segment
@@ -46,6 +46,8 @@ class LogSettings:
     segment_ms: int = 604_800_000
     retention: Retention = NOTHING_EXPIRES
     append_time: bool = False
+    codec: int | None = None
+    """What every batch is compressed with; None leaves it as the producer sent it."""
     compacted: bool = False
     compaction: CompactionRules = CompactionRules()
     timestamp_before_max_ms: int = 2**63 - 1
@@ -129,11 +131,14 @@ class PartitionLog:
             raise RefusedError(verdict, f"producer {header.producer_id} sent sequence {header.base_sequence}")
         self._check_transaction(header, admission)
         stored: bytes | bytearray = records
+        codec = self.settings.codec
+        if codec is not None and codec != header.attributes & CODEC_MASK:
+            header, stored = recompressed(header, records, codec)
         if self.settings.append_time:
-            stored = with_append_time(records, now_ms)
+            stored = with_append_time(stored, now_ms)
             header = header._replace(max_timestamp=now_ms)
         base_offset = self.end_offset
-        self._segment_for(len(records), now_ms).append(header, stored_parts(stored, base_offset), base_offset)
+        self._segment_for(len(stored), now_ms).append(header, stored_parts(stored, base_offset), base_offset)
         self._writers.wrote(header, base_offset, now_ms)
         return Appended(base_offset, now_ms if self.settings.append_time else -1)
 

@@ -1,7 +1,7 @@
 """The records inside a batch, for the few questions that a header cannot answer.
 
-Three need them: which record is the first at or after a timestamp, whether a record for a compacted topic lacks its
-key, and which records compaction keeps. Only then is a batch decompressed (cramjam).
+Four need them: which record is the first at or after a timestamp, whether a record for a compacted topic lacks its
+key, which records compaction keeps, and a topic with a compression of its own. Only then is a batch opened (cramjam).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import cramjam
 
-from millstream.broker.log.batch import CODEC_MASK, HEADER_SIZE, LOG_APPEND_TIME, BatchHeader
+from millstream.broker.log.batch import CODEC_MASK, HEADER_SIZE, LOG_APPEND_TIME, BatchHeader, sealed
 
 _XERIAL_MAGIC = b"\x82SNAPPY\x00"
 
@@ -79,6 +79,13 @@ def keyed_records(header: BatchHeader, batch: memoryview) -> Iterator[KeyedRecor
 def compressed(codec: int, body: bytes) -> bytes:
     """As a producer with this codec sends it."""
     return _COMPRESS[codec](body)
+
+
+def recompressed(header: BatchHeader, records: bytes, codec: int) -> tuple[BatchHeader, bytes]:
+    """The batch with its records in another codec. Raises UnreadableRecordsError."""
+    body = _decompressed(header.attributes & CODEC_MASK, memoryview(records)[HEADER_SIZE:])
+    changed = header._replace(attributes=header.attributes & ~CODEC_MASK | codec)
+    return sealed(changed, compressed(codec, bytes(body)))
 
 
 def _scan(header: BatchHeader, batch: memoryview) -> Iterator[tuple[int, int, int]]:

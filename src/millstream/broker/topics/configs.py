@@ -1,7 +1,7 @@
 """Topic configurations: every name that Kafka knows, its type, default and check.
 
-All are stored and told; what acts on a log is in `log_settings`. `compression.type` other than `producer` would make
-Kafka recompress; batches are opaque here and stay as they were sent.
+All are stored and told; what acts on a log is in `log_settings`. Only with a `compression.type` of its own does a topic
+have its batches opened when they come; else they are opaque.
 """
 
 from __future__ import annotations
@@ -78,13 +78,14 @@ def _anything(value: str) -> str | None:
 
 _LONG = _integer(0, _LONG_MAX)
 _LONG_OR_NONE = _integer(-1, _LONG_MAX)
-_CODECS = _one_of("producer", "uncompressed", "gzip", "snappy", "lz4", "zstd")
+_CODEC_NUMBERS = {"uncompressed": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
+_CODECS = _one_of("producer", *_CODEC_NUMBERS)
 
 _TABLE: tuple[tuple[str, int, str, Check, str], ...] = (
     ("cleanup.policy", LIST, "delete", _cleanup, "What happens to old records: delete, compact or both."),
     ("compression.gzip.level", INT, "-1", _integer(-1, 9), "Level of gzip when the broker compresses."),
     ("compression.lz4.level", INT, "9", _integer(1, 17), "Level of lz4 when the broker compresses."),
-    ("compression.type", STRING, "producer", _CODECS, "Stored only: batches stay as they were sent."),
+    ("compression.type", STRING, "producer", _CODECS, "How batches are compressed; producer: as they were sent."),
     ("compression.zstd.level", INT, "3", _integer(-131072, 22), "Level of zstd when the broker compresses."),
     ("delete.retention.ms", LONG, "86400000", _LONG, "How long tombstones of compacted topics are kept."),
     ("file.delete.delay.ms", LONG, "60000", _LONG, "How long a deleted file stays on disk."),
@@ -151,6 +152,7 @@ def log_settings(configs: Mapping[str, str]) -> LogSettings:
         segment_bytes=number("segment.bytes"),
         segment_ms=number("segment.ms"),
         retention=kept,
+        codec=_CODEC_NUMBERS.get(configs.get("compression.type", "producer")),
         append_time=configs.get("message.timestamp.type") == "LogAppendTime",
         compacted="compact" in policy,
         compaction=CompactionRules(
