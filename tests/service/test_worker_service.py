@@ -9,7 +9,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from millstream.app import App
+from millstream.cli import main
 from tests.client.brokers import bootstrap, client, embedded_bootstrap, new_topic, unique
 from tests.client.until import until
 from tests.runtime.running import EVENT_TIME, write
@@ -31,7 +34,22 @@ def told(address: str, path: str) -> bytes | None:
         return None
 
 
-def test_a_running_program_tells_what_it_does(client, new_topic, bootstrap, tmp_path: Path):
+def shown_by_the_command_line(capsys, application: str, bootstrap: str) -> dict[str, list[dict[str, object]]]:
+    """Once the worker has told where it answers."""
+
+    def look() -> dict[str, list[dict[str, object]]] | None:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(["status", application, "--json", "-b", bootstrap])
+        out, err = capsys.readouterr()
+        assert ended.value.code == 0, err
+        found: dict[str, list[dict[str, object]]] = json.loads(out)
+        return found if found["workers"] and found["committed"] else None
+
+    return until(look)
+
+
+def test_a_running_program_tells_what_it_does(client, new_topic, bootstrap, tmp_path: Path, capsys):
     source, sink = new_topic("words", 1), new_topic("counts", 1)
     address = f"127.0.0.1:{free_port()}"
     app = App(unique("app"), bootstrap_servers=bootstrap, http=address, commit_interval="100ms", state_dir=tmp_path)
@@ -71,6 +89,14 @@ def test_a_running_program_tells_what_it_does(client, new_topic, bootstrap, tmp_
         assert (status["application"], status["lag"]) == (app.settings.application_id, 0)
         assert status["tasks"][0]["bytes"] > 50
         assert status["tasks"][0]["latency_count"] > 0
+        shown = shown_by_the_command_line(capsys, app.settings.application_id, bootstrap)
+        assert [(each["address"], each["answers"], each["records"]) for each in shown["workers"]] == [
+            (address, True, 50)
+        ]
+        assert [(each["task"], each["worker"], each["state"], each["lag"]) for each in shown["tasks"]] == [
+            ("0_0", address, "running", 0)
+        ]
+        assert [(each["topic"], each["committed"], each["lag"]) for each in shown["committed"]] == [(source, 50, 0)]
     finally:
         stop.set()
         thread.join(60)

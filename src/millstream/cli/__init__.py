@@ -13,6 +13,7 @@ from millstream.cli.demo import demo
 from millstream.cli.groups import groups
 from millstream.cli.produce import produce
 from millstream.cli.run import run
+from millstream.cli.status import status
 from millstream.cli.topics import topics
 from millstream.cli.topology import topology
 from millstream.errors import MillstreamError
@@ -28,7 +29,7 @@ commands = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, run, topology, produce, consume):
+for command in (demo, run, status, topology, produce, consume):
     commands.command()(command)
 commands.command(context_settings=OWN_OPTIONS)(broker)
 for family in (topics, groups):

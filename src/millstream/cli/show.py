@@ -26,16 +26,21 @@ def rows(columns: Sequence[str], found: Iterable[Sequence[Any]], *, as_json: boo
     if not listed:
         print(none)
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for at, column in enumerate(columns):
-        numbers = all(isinstance(each[at], int) or each[at] is None for each in listed)
-        table.add_column(column, justify="right" if numbers else "left", overflow="fold")
-    for each in listed:
-        table.add_row(*("-" if value is None else str(value) for value in each))
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(80, *(sum(len(str(value)) + 3 for value in each) for each in listed)))
-    console.print(table)
+    console.print(table(columns, listed))
+
+
+def table(columns: Sequence[str], listed: Sequence[Sequence[Any]]) -> Table:
+    """A table for people; numbers stand at the right, None is a dash."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for at, column in enumerate(columns):
+        numbers = all(isinstance(each[at], int) or each[at] is None for each in listed)
+        made.add_column(column, justify="right" if numbers else "left", overflow="fold")
+    for each in listed:
+        made.add_row(*("-" if value is None else str(value) for value in each))
+    return made
 
 
 def json_line(found: Any) -> None:

@@ -5,20 +5,16 @@ These are the only calls of the runtime that wait for their answers in one place
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from millstream.client.contract import Admin, DataConsumer
 from millstream.config import Settings
 from millstream.errors import KafkaError
-from millstream.model import Batch, TopicPartition
+from millstream.model import TopicPartition
 from millstream.plan.topology import Topology
 from millstream.runtime.clock import Clock
 from millstream.runtime.outlet import Outlet
 from millstream.runtime.task_table import Claim, TaskTable, claims
+from millstream.runtime.topic_contents import POLL_MS, read_whole
 from millstream.runtime.topics import Prepared, create, look_up
-
-POLL_MS = 100
-POLL_RECORDS = 10_000
 
 
 def start_up(topology: Topology, settings: Settings, admin: Admin, ground: Ground) -> Prepared:
@@ -55,25 +51,5 @@ class Ground:
         table.check(self.claims(table.topic, len(table.tasks)))
 
     def claims(self, topic: str, partitions: int) -> dict[TopicPartition, Claim]:
-        return claims(self._read([TopicPartition(topic, number) for number in range(partitions)]))
-
-    def _read(self, partitions: Iterable[TopicPartition]) -> list[Batch]:
-        """Everything that stands in the partitions now."""
-        marks = {source: self._data.watermarks(source, timeout_ms=self._limit_ms) for source in partitions}
-        ends = {source: end for source, (begin, end) in marks.items() if begin < end}
-        left = set(ends)
-        batches: list[Batch] = []
-        self._data.assign({source: marks[source][0] for source in ends})
-        until = self._clock.monotonic_ms() + self._limit_ms
-        while left:
-            fetched = self._data.poll(max_records=POLL_RECORDS, timeout_ms=POLL_MS)
-            batches += fetched.batches
-            left -= {batch.source for batch in fetched.batches if batch.next_offset >= ends[batch.source]}
-            left -= {end.source for end in fetched.ends}
-            for failure in fetched.failures:
-                if not failure.error.retriable:
-                    raise failure.error
-            if self._clock.monotonic_ms() > until:
-                raise KafkaError(f"{min(left)} could not be read within {self._limit_ms} ms", retriable=True)
-        self._data.unassign(ends)
-        return batches
+        found = [TopicPartition(topic, number) for number in range(partitions)]
+        return claims(read_whole(self._data, found, self._clock, self._limit_ms))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import msgspec
 
+from millstream.client.contract import KafkaClient
 from millstream.config import Settings
 from millstream.runtime import WorkerStatus
 from millstream.runtime.clock import Clock
+from millstream.runtime.task_table import tasks_topic
+from millstream.service.announcing import Announcer, announcing
 from millstream.service.health import Judgement, alive, ready
 from millstream.service.http import Answer, Route, serving
 from millstream.service.metrics import CONTENT_TYPE, exposition
@@ -19,14 +23,32 @@ LOG = logging.getLogger("millstream.service")
 
 
 @contextmanager
-def worker_service(settings: Settings, status: Callable[[], WorkerStatus], clock: Clock) -> Iterator[str | None]:
-    """Serve a worker's routes where `http` says; gives the address, None without that setting."""
+def worker_service(
+    settings: Settings, status: Callable[[], WorkerStatus], client: KafkaClient, clock: Clock
+) -> Iterator[str | None]:
+    """Serve a worker's routes where `http` says, and tell others where; gives the address, None without the setting."""
     if settings.http is None:
         yield None
         return
-    with serving(settings.http, routes(settings, status, clock)) as address:
+    with ExitStack() as stack:
+        address = stack.enter_context(serving(settings.http, routes(settings, status, clock)))
         LOG.info("%s answers at http://%s", settings.application_id, address)
+        producer = client.producer()
+        stack.callback(producer.close)
+        topic = tasks_topic(settings.application_id)
+        announcer = Announcer(producer, topic, settings.advertise or reachable(address), clock)
+        stack.enter_context(announcing(announcer, status))
         yield address
+
+
+def reachable(address: str) -> str:
+    """Where others reach a server that listens at an address: at this machine's name, if it listens everywhere.
+
+    >>> reachable("10.0.0.7:80"), reachable("0.0.0.0:80") == f"{socket.gethostname()}:80"
+    ('10.0.0.7:80', True)
+    """
+    host, _, port = address.rpartition(":")
+    return f"{socket.gethostname()}:{port}" if host in ("0.0.0.0", "[::]", "::") else address
 
 
 def routes(settings: Settings, status: Callable[[], WorkerStatus], clock: Clock) -> Mapping[str, Route]:

@@ -1,0 +1,67 @@
+"""A worker says which tasks it has, in the tasks topic, so that the world finds them.
+
+A thread beside the loop does it, with a producer of its own: what it writes belongs to no transaction, and the loop
+waits for none of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from millstream.client.contract import Producer
+from millstream.errors import KafkaError
+from millstream.model import TopicPartition
+from millstream.runtime import WorkerStatus
+from millstream.runtime.clock import Clock
+from millstream.runtime.owners import owner_record
+
+LOG = logging.getLogger("millstream.service")
+
+PERIOD_S = 0.25
+
+
+class Announcer:
+    """Writes this worker's address into the partition of each task that it was given since the last look."""
+
+    def __init__(self, producer: Producer, topic: str, address: str, clock: Clock) -> None:
+        self._producer = producer
+        self._topic = topic
+        self._address = address
+        self._clock = clock
+        self._told: set[int] = set()
+
+    def look(self, status: WorkerStatus) -> None:
+        """One look; a record that the broker didn't take is written again at the next."""
+        held = {task.partition for task in status.tasks}
+        self._told &= held
+        for number in sorted(held - self._told):
+            record = owner_record(TopicPartition(self._topic, number), self._address, self._clock.wall_ms())
+            if self._producer.produce(record):
+                self._told.add(number)
+        for failure in self._producer.poll(timeout_ms=0).failures:
+            self._told.discard(failure.target.partition)
+            LOG.warning("%s does not tell who has its task: %s; trying again", failure.target, failure.error)
+
+
+@contextmanager
+def announcing(announcer: Announcer, status: Callable[[], WorkerStatus]) -> Iterator[None]:
+    """Look again and again, in a thread."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(PERIOD_S):
+            try:
+                announcer.look(status())
+            except KafkaError as error:
+                LOG.warning("others cannot be told where this worker answers: %s", error)
+
+    thread = threading.Thread(target=run, name="millstream-announcing", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from millstream.client.contract import DeliveryFailure
+from millstream.errors import KafkaError
+from millstream.model import TopicPartition
+from millstream.runtime import TaskStatus, WorkerStatus
+from millstream.service.announcing import Announcer
+from tests.runtime.fakes import FakeProducer, ManualClock
+
+
+def holding(*partitions: int) -> WorkerStatus:
+    return WorkerStatus(tasks=tuple(TaskStatus(f"0_{number}", "running", number) for number in partitions))
+
+
+def written(producer: FakeProducer) -> list[int]:
+    found = [target.partition for target, _ in producer.rows]
+    producer.rows.clear()
+    return found
+
+
+def test_a_task_is_told_of_when_it_comes_and_when_it_comes_again():
+    producer = FakeProducer()
+    announcer = Announcer(producer, "app-tasks", "here:1", ManualClock())
+    announcer.look(holding(0, 2))
+    assert producer.rows[0] == (TopicPartition("app-tasks", 0), b'{"address":"here:1"}')
+    assert written(producer) == [0, 2]
+    announcer.look(holding(0, 2))
+    assert written(producer) == []
+    announcer.look(holding(0))
+    announcer.look(holding(0, 2))
+    assert written(producer) == [2]
+
+
+def test_what_was_not_written_is_written_again():
+    producer = FakeProducer(room=1)
+    announcer = Announcer(producer, "app-tasks", "here:1", ManualClock())
+    announcer.look(holding(0, 1))
+    assert written(producer) == [0], "the producer's queue was full"
+    producer.failures = [DeliveryFailure(TopicPartition("app-tasks", 0), b"owner", KafkaError("no"))]
+    announcer.look(holding(0, 1))
+    assert written(producer) == [1]
+    announcer.look(holding(0, 1))
+    assert written(producer) == [0], "it had failed"
