@@ -3,6 +3,9 @@
 A function given to an operator takes the value; one that declares two parameters gets (key, value). Each method adds an
 operator to the program and returns what comes after it. `name` names the operator; `key`, `value` and `result` are the
 types or serdes of what the operator makes, where they can't be told from the function's annotations.
+
+What cannot work is refused where it is written, with a `TopologyError` that names the operator and its line. Rule ids
+such as J8 are told of in docs/rules.md.
 """
 
 from __future__ import annotations
@@ -70,7 +73,10 @@ class Stream(Generic[K, V]):
     @overload
     def filter(self, predicate: Callable[[K, V], object], *, name: str | None = None) -> Stream[K, V]: ...
     def filter(self, predicate: Callable[..., object], *, name: str | None = None) -> Stream[K, V]:
-        """Keep the records for which the predicate holds.
+        """Keep the records for which the predicate holds: of the value, or of (key, value), true or something that
+        counts as true.
+
+        Null keys and values reach it as None. If it fails, `on_error` decides about the record.
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -245,6 +251,9 @@ class Stream(Generic[K, V]):
     ) -> Stream[K, Any]:
         """Any number of values for each record, in the order in which the function gives them; the key stays.
 
+        The function returns any iterable, also a generator. Where it fails in the middle, what it gave before has gone
+        on.
+
         >>> import millstream as ms
         >>> from millstream.testing import drive
         >>> app = ms.App("shop")
@@ -259,7 +268,7 @@ class Stream(Generic[K, V]):
     @overload
     def peek(self, action: Callable[[K, V], object], *, name: str | None = None) -> Stream[K, V]: ...
     def peek(self, action: Callable[..., object], *, name: str | None = None) -> Stream[K, V]:
-        """Call an action for each record and pass the record on.
+        """Call an action for each record, with the value or (key, value), and pass the record on as it was.
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -275,7 +284,7 @@ class Stream(Generic[K, V]):
     @overload
     def foreach(self, action: Callable[[K, V], object], *, name: str | None = None) -> None: ...
     def foreach(self, action: Callable[..., object], *, name: str | None = None) -> None:
-        """Call an action for each record; the stream ends here.
+        """Call an action for each record, with the value or (key, value); the stream ends here.
 
         After a failure records are processed again, so the action may be called twice for one.
 
@@ -290,7 +299,9 @@ class Stream(Generic[K, V]):
         steps.peeked(self.handle, action, name, last=True)
 
     def merge(self, other: Stream[K, V], *, name: str | None = None) -> Stream[K, V]:
-        """The records of both streams; nothing is said about the order between them. Both have the same types.
+        """The records of both streams; nothing is said about the order between them.
+
+        Streams of different types are refused: bring them to one first, with `map_values`.
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -465,8 +476,9 @@ class Stream(Generic[K, V]):
         """Group by fields of the value, or by what a function makes of it; an aggregation follows.
 
         Several fields make a composite key: a JSON object on the wire, a frozen record in Python, of the type `key` if
-        that is given. Records go through a repartition topic, so that all of one key meet in one task. `name` names
-        that topic.
+        that is given. Records go through a repartition topic, so that all of one key meet in one task; `name` names
+        that topic. Records whose key is null are dropped. A field that the value's type lacks is refused, with the
+        nearest name.
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -594,9 +606,13 @@ class Stream(Generic[K, V]):
         """Each record with the row that a table holds for it at that moment; without a row, nothing (rule J14). With
         another stream: each record with every record of the same key within the `window` (rule J4).
 
-        `value` makes the new value of (value, row), or of (key, value, row). With a global table `key` names the row to
-        look up (rule J15). With a versioned table, `grace` lets records wait until the stream is that much further, so
-        that rows of their time that come late are met (rule J17). `store` names the stores of a join of two streams.
+        `value` makes the new value of (value, row), or of (key, value, row); `result` is its type or serde, where
+        annotations don't tell it. With a global table `key` names the row to look up (rule J15). With a versioned
+        table, `grace` lets records wait until the stream is that much further, so that rows of their time that come
+        late are met (rule J17). `store` names the stores of a join of two streams.
+
+        A result has the record's timestamp, of two records the larger one. Null keys and values are dropped. Both sides
+        have keys of one type, and as many partitions, but for a global table; what hasn't is refused.
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -717,6 +733,8 @@ class Stream(Generic[K, V]):
         """As `join`, but a record without a row is joined with None; one without a partner in the other stream too,
         when its window and grace are over (rules J5, J8).
 
+        A null key has no other side, and goes on with None at once.
+
         >>> import millstream as ms
         >>> from millstream.testing import drive
         >>> app = ms.App("shop")
@@ -770,6 +788,9 @@ class Stream(Generic[K, V]):
         name: str | None = None,
     ) -> Stream[K, Any]:
         """As `left_join` of two streams, and the other stream's records without a partner go on with None as well.
+
+        A record that goes on alone has its own timestamp, and does so when a later record, of either side and any key
+        of the partition, has moved time past its window and grace (rule J8).
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -856,7 +877,8 @@ class Stream(Generic[K, V]):
         A function instead of the topic's name tells the topic of each record, from its value, from (key, value) or from
         (key, value, `ms.RecordContext`); these topics must exist. `partitioner` is called with (key, value, number of
         partitions) and gives the record's partition or several, nothing for the default by key, or an empty set to drop
-        the record (rule O10).
+        the record (rule O10). Records keep their timestamps and headers. What cannot be written with the serdes is for
+        `on_send_error`.
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -1044,7 +1066,8 @@ class GroupedStream(Generic[K, V]):
         Windows are `ms.tumbling`, `ms.hopping`, `ms.sliding`, `ms.session` and `ms.unlimited`. `retention` keeps them
         for longer than records can reach them, for look-ups (rule W20). When no records have come for `idle_after`,
         windows that are emitted on their close, or suppressed until then, close by the wall clock: whatever the
-        application's `idle` says.
+        application's `idle` says. A record that comes when its window and grace are over is late: it is counted, and
+        `Table.late` has it (rule W3).
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -1140,7 +1163,9 @@ class GroupedStream(Generic[K, V]):
         emit: Emit | None = None,
         history: Duration | None = None,
     ) -> Table[K, V]:
-        """The first value of each key, then reducer(aggregate, value) (rule A2).
+        """The first value of each key, then reducer(aggregate, value) (rule A2); None deletes.
+
+        The result has the values' type. Null keys and values are dropped (rule A1).
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -1221,6 +1246,9 @@ class GroupedStream(Generic[K, V]):
         (rule A3). Sessions also take a `merger` of (key, aggregate, next aggregate), or of the two aggregates. `value`
         is the type or serde of the aggregate where the functions' annotations don't tell it. An aggregator should make
         a new aggregate: what one that changes it in place did before it raised stays done.
+
+        Null keys are dropped, null values too, but in windows (rules A1, W2). A result has the largest timestamp of its
+        records (rule A2). A field that the values or the result lack is refused, with the nearest name.
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -1324,6 +1352,9 @@ class CogroupedStream(Generic[K, V]):
         """The table of aggregates that begin with what `initializer` gives; sessions also take a `merger` of two
         aggregates.
 
+        `value` is the type or serde of the aggregates, where annotations don't tell it; `store`, `emit` and `history`
+        are as in `GroupedStream.count`.
+
         >>> import millstream as ms
         >>> from millstream.testing import drive
         >>> app = ms.App("bank")
@@ -1382,7 +1413,8 @@ class Table(Generic[K, V]):
         """The rows for which the predicate holds; of a row for which it doesn't a delete is told (rule K4).
 
         Behind a table with a store, such as an aggregation, only rows that were there before are deleted; without one
-        it isn't known which were. `store` keeps the result, for look-ups and processors.
+        it isn't known which were. `store` keeps the result, for look-ups and processors, with a `history` as a
+        versioned table.
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -1460,7 +1492,7 @@ class Table(Generic[K, V]):
         name: str | None = None,
         history: Duration | None = None,
     ) -> Table[K, Any]:
-        """A new value for each row; None deletes it (rule K5).
+        """A new value for each row; None deletes it (rule K5). It is not called for rows that are deleted.
 
         `value` is the type or serde of the result, where the function's annotations don't tell it. Without a `store` a
         row is computed again whenever another operator looks it up.
@@ -1540,7 +1572,8 @@ class Table(Generic[K, V]):
         """Group by a new key: the function makes (key, value) of each row's key and value (rule K10).
 
         `key` and `value` are the new types or serdes, where they are not the table's own. Rows go through a repartition
-        topic, old and new value together; `name` names it.
+        topic, old and new value together; `name` names it. Where the function gives None as key or value, the row is in
+        no group.
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -1600,8 +1633,10 @@ class Table(Generic[K, V]):
         """Rows of both tables with the same key; a row that has no other side is deleted (rule J19).
 
         With `foreign_key`, a function of this table's value, or of (key, value), that names the other's row, the tables
-        may be partitioned differently: requests and answers go through two internal topics (rules J27-J38). `result` is
-        the type or serde of what `value` makes, where its annotations don't tell it.
+        may be partitioned differently: requests and answers go through two internal topics (rules J27-J38). Otherwise
+        both have keys of one type and as many partitions; what hasn't is refused. `value` is of (value, other), or of
+        (key, value, other); `result` is the type or serde of what it makes, where its annotations don't tell it. A
+        result has the larger timestamp.
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -1723,7 +1758,8 @@ class Table(Generic[K, V]):
         """Hold updates back: until their window closes, or so long that each key has one in a stretch of time.
 
         Time is that of the updates: nothing is passed on while none come (rules E11-E15), unless the application's
-        `idle`, or `idle_after` here, lets it go on by the wall clock.
+        `idle`, or `idle_after` here, lets it go on by the wall clock. A versioned table is refused, and so is
+        `ms.until_window_closes` of a table that comes from no windows.
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -1930,7 +1966,8 @@ class GroupedTable(Generic[K, V]):
         """Functions of (key, value, aggregate) that put a value in and take one out; None deletes (rule K12).
 
         Or declared aggregates, of those that can take a value out again: count, sum, mean, variance, std, histogram,
-        quantiles, collect_list and count_distinct.
+        quantiles, collect_list and count_distinct; others are refused. An update has the larger timestamp of the row
+        and of the aggregate.
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
