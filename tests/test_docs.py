@@ -115,7 +115,7 @@ def test_every_public_name_has_a_docstring_that_opens_with_one_line() -> None:
         for name, named in public()
         for method, function in (("", named), *(methods(named) if inspect.isclass(named) else ()))
         if not (method in OF_EVERY_SERDE and is_serde(named))
-        if not (function.__doc__ or "").strip()
+        if len(inspect.cleandoc(function.__doc__ or "").split("\n\n")[0].splitlines()) != 1
     ]
     assert found == []
 

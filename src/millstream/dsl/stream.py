@@ -73,8 +73,9 @@ class Stream(Generic[K, V]):
     @overload
     def filter(self, predicate: Callable[[K, V], object], *, name: str | None = None) -> Stream[K, V]: ...
     def filter(self, predicate: Callable[..., object], *, name: str | None = None) -> Stream[K, V]:
-        """Keep the records for which the predicate holds: of the value, or of (key, value), true or something that
-        counts as true.
+        """Keep the records for which the predicate holds.
+
+        It takes the value, or (key, value), and says something that counts as true or not.
 
         Null keys and values reach it as None. If it fails, `on_error` decides about the record.
 
@@ -389,8 +390,10 @@ class Stream(Generic[K, V]):
         value: Any = None,
         name: str | None = None,
     ) -> Stream[Any, Any]:
-        """Records through a processor: an object with `process(record)`, made once for each task by `supplier`, or a
-        generator function of the record, which yields what is passed on.
+        """Records through a processor, which sees them with timestamp and headers, and may have stores and timers.
+
+        It is an object with `process(record)`, made once for each task by `supplier`, or a generator function of the
+        record, which yields what is passed on.
 
         `stores` are the stores that it sees (rule P7); a class may bring its own as the attribute `stores`. Keys keep
         their serde unless `key` is given, and count as changed. An async `process`, or an async generator, makes
@@ -603,16 +606,18 @@ class Stream(Generic[K, V]):
         store: str | None = None,
         name: str | None = None,
     ) -> Stream[K, Any]:
-        """Each record with the row that a table holds for it at that moment; without a row, nothing (rule J14). With
-        another stream: each record with every record of the same key within the `window` (rule J4).
+        """Each record with what a table holds for it, or with the records of another stream in a window.
+
+        With a table: the row at that moment; without one, nothing (rule J14). With another stream: every record of the
+        same key within the `window` (rule J4).
 
         `value` makes the new value of (value, row), or of (key, value, row); `result` is its type or serde, where
         annotations don't tell it. With a global table `key` names the row to look up (rule J15). With a versioned
         table, `grace` lets records wait until the stream is that much further, so that rows of their time that come
         late are met (rule J17). `store` names the stores of a join of two streams.
 
-        A result has the record's timestamp, of two records the larger one. Null keys and values are dropped. Both sides
-        have keys of one type, and as many partitions, but for a global table; what hasn't is refused.
+        A result has the record's timestamp, of two records the larger one. Null values are dropped. But for a global
+        table null keys are too, and both sides have keys of one type and as many partitions; what hasn't is refused.
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -730,8 +735,9 @@ class Stream(Generic[K, V]):
         store: str | None = None,
         name: str | None = None,
     ) -> Stream[K, Any]:
-        """As `join`, but a record without a row is joined with None; one without a partner in the other stream too,
-        when its window and grace are over (rules J5, J8).
+        """As `join`, but a record without another side goes on too, joined with None.
+
+        With a table that is at once, with another stream when its window and grace are over (rules J5, J8).
 
         A null key has no other side, and goes on with None at once.
 
@@ -922,8 +928,10 @@ class Stream(Generic[K, V]):
         key: Any = None,
         value: Any = None,
     ) -> Stream[K, V]:
-        """Send the records through the internal topic `<app>-<name>-repartition`, partitioned by their key, or as the
-        `partitioner` says (see `to`), with the stream's serdes unless others are given.
+        """Send the records through the internal topic `<app>-<name>-repartition`.
+
+        They are partitioned by their key, or as the `partitioner` says (see `to`), and written with the stream's serdes
+        unless others are given.
 
         It has as many `partitions` as are given, or else as the topics that it is fed from. Records without a key are
         dropped. Behind it the key counts as unchanged: what groups or joins by it needs no topic of its own (rule O3).
@@ -1041,8 +1049,9 @@ class SplitStream(Generic[K, V]):
 
 
 class GroupedStream(Generic[K, V]):
-    """A stream's records by key, ready to be aggregated: `KGroupedStream`, and with windows `TimeWindowedKStream` and
-    its like.
+    """A stream's records by key, ready to be aggregated: `KGroupedStream`.
+
+    With windows it is what Kafka Streams calls `TimeWindowedKStream`, `SessionWindowedKStream`.
 
     >>> import millstream as ms
     >>> from millstream.testing import drive
@@ -1112,8 +1121,9 @@ class GroupedStream(Generic[K, V]):
         return self.emit_strategy("window_close")
 
     def cogroup(self, aggregator: Callable[..., V2 | None]) -> CogroupedStream[K, V2]:
-        """Aggregate with groups of other streams into one table: an aggregator for each, of (key, value, aggregate) or
-        (value, aggregate); the initializer comes last (rule A5).
+        """Aggregate together with groups of other streams into one table (rule A5).
+
+        Each has an aggregator, of (key, value, aggregate) or (value, aggregate); the initializer comes last.
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -1239,8 +1249,9 @@ class GroupedStream(Generic[K, V]):
         history: Duration | None = None,
         **columns: DeclaredAggregate,
     ) -> Table[K, Any]:
-        """Declared aggregates, one for each field of the result, or an initializer and an aggregator, as in Kafka
-        Streams.
+        """A table of declared aggregates, or of what an initializer and an aggregator make.
+
+        Each declared one, such as `ms.sum("amount")`, is a field of the result.
 
         The aggregator is a function of (key, value, aggregate), or (value, aggregate). Returning None deletes the entry
         (rule A3). Sessions also take a `merger` of (key, aggregate, next aggregate), or of the two aggregates. `value`
@@ -1304,8 +1315,9 @@ class CogroupedStream(Generic[K, V]):
         self._windows = windows
 
     def cogroup(self, group: GroupedStream[Any, Any], aggregator: Callable[..., V | None]) -> CogroupedStream[K, V]:
-        """Another stream's group with the same keys, and its aggregator of (key, value, aggregate) or (value,
-        aggregate).
+        """Another stream's group with the same keys, and its aggregator.
+
+        That is a function of (key, value, aggregate) or (value, aggregate).
 
         >>> import millstream as ms
         >>> from millstream.testing import drive
@@ -1349,8 +1361,9 @@ class CogroupedStream(Generic[K, V]):
         emit: Emit | None = None,
         history: Duration | None = None,
     ) -> Table[K, V]:
-        """The table of aggregates that begin with what `initializer` gives; sessions also take a `merger` of two
-        aggregates.
+        """The table of aggregates that begin with what `initializer` gives.
+
+        Sessions also take a `merger` of two aggregates.
 
         `value` is the type or serde of the aggregates, where annotations don't tell it; `store`, `emit` and `history`
         are as in `GroupedStream.count`.
@@ -1535,8 +1548,10 @@ class Table(Generic[K, V]):
         store: str | None = None,
         name: str | None = None,
     ) -> Table[K, Any]:
-        """As `map_values`, with the state that it takes: `supplier` makes an object with `transform(key, value)`, and
-        perhaps `init(context)` and `close()`, for each task. `stores` are those that it sees (rule P7).
+        """As `map_values`, with the state that it takes.
+
+        `supplier` makes an object with `transform(key, value)`, and perhaps `init(context)` and `close()`, for each
+        task. `stores` are those that it sees (rule P7).
 
         Deleted rows are transformed too, as the value None. Without a `store` for the result, rows that others look up
         are transformed when they are, and old values again: then the result should depend on the row alone.

@@ -87,8 +87,9 @@ class FixedKeyMessage(Message, frozen=True, gc=False):
 
 
 class RecordContext(NamedTuple):
-    """What there is to know of a record besides its key and value: its timestamp and headers, and where the source
-    record stood, which is nowhere (None, -1, -1) in a punctuation.
+    """What there is to know of a record besides its key and value.
+
+    Its timestamp and headers, and where the source record stood, which is nowhere (None, -1, -1) in a punctuation.
 
     >>> import millstream as ms
     >>> from millstream.testing import drive

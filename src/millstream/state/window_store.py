@@ -73,8 +73,9 @@ class WindowStore(Generic[K, V]):
         self, key: K, first: int | None, last: int | None, *, reverse: bool = False
     ) -> Iterator[tuple[int, V]]: ...
     def fetch(self, key: K, first: int | None, last: int | None = _NO_SPAN, *, reverse: bool = False) -> Any:
-        """`fetch(key, start)`: the value of one window. `fetch(key, first, last)`: (start, value) of the key's windows
-        that start in between, the earliest first.
+        """The value of the window that starts at `first`, or, with `last`, the key's windows that start in between.
+
+        These are pairs of (start, value), the earliest first.
         """
         if last is _NO_SPAN:
             row = None if first is None else self._rows.find(key, first)
@@ -101,8 +102,9 @@ class WindowStore(Generic[K, V]):
         *,
         reverse: bool = False,
     ) -> Iterator[tuple[Windowed[K], V]]:
-        """Windows of the keys from `first_key` to `last_key`, by the order of their bytes, that start in between: by
-        start, those of one start by key.
+        """Windows of the keys from `first_key` to `last_key`, by the order of their bytes, that start in between.
+
+        They come by start, those of one start by key.
         """
         encode = self._rows.key.encode
         low = None if first_key is None else encode(first_key)

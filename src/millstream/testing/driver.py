@@ -191,8 +191,9 @@ class TestDriver:
 
     @contextmanager
     def round(self) -> Iterator[None]:
-        """What is piped within is processed at the end, in one round, as a worker does with what has arrived: tables
-        that emit the latest then pass on one update of each key.
+        """What is piped within is processed at the end, in one round.
+
+        So does a worker with what has arrived: tables that emit the latest then pass on one update of each key.
 
         >>> import millstream as ms
         >>> app = ms.App("words")
@@ -268,8 +269,9 @@ class TestDriver:
         return len(self._written.get(topic, ()))
 
     def read(self, topic: str, *, key: Any = None, value: Any = None, most: int | None = None) -> list[OutputRecord]:
-        """Take what was written to a topic since the last call, decoded with the sink's serdes or those given: all of
-        it, or as many as `most` records.
+        """Take what was written to a topic since the last call: all of it, or as many as `most` records.
+
+        It is decoded with the sink's serdes, or with those given.
         """
         sink = self._sinks.get(topic) or self._routed
         keys = serde_for(key, key=True) if key is not None else sink.key if sink else serde_for(bytes)
@@ -301,8 +303,10 @@ class TestDriver:
         return [written.popleft() for _ in range(count)]
 
     def store(self, name: str) -> Any:
-        """A store as a processor sees it: `ms.KeyValueStore`, `WindowStore`, `SessionStore` or `VersionedStore`; of an
-        aggregation, with its results. Stores that only their operator understands are told as their `rows`.
+        """A store as a processor sees it; that of an aggregation shows its results.
+
+        It is a `ms.KeyValueStore`, `WindowStore`, `SessionStore` or `VersionedStore`. Stores that only their operator
+        understands are told as their `rows`.
 
         >>> import millstream as ms
         >>> app = ms.App("words")

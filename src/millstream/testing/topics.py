@@ -37,8 +37,9 @@ class Driver(Protocol):
 
 
 class InputTopic:
-    """A topic that a test writes, with its next timestamp: each record without one of its own takes that, and moves it
-    on by `step`.
+    """A topic that a test writes, with a clock of its own.
+
+    Each record without a timestamp of its own takes the clock's, and moves it on by `step`.
 
     >>> import millstream as ms
     >>> from millstream.testing import TestDriver
