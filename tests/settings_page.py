@@ -59,7 +59,7 @@ What Kafka Streams calls them is told in [from-kafka-streams.md](from-kafka-stre
 # the first setting of each group, and what the group is about; the order is that of the declarations
 GROUPS = {
     "application_id": "The application",
-    "commit_interval": "Results and state",
+    "processing_guarantee": "Guarantees, results and state",
     "buffer_records": "Reading",
     "on_decode_error": "Records that fail",
     "kafka": "Kafka",

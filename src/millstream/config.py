@@ -44,6 +44,10 @@ def parse_address(given: str | int) -> str:
     return f"{host or '127.0.0.1'}:{port}"
 
 
+def optional_size(given: Size | None) -> int | None:
+    return None if given is None else parse_bytes(given)
+
+
 def optional_duration(given: Duration | None) -> int | None:
     return None if given is None else parse_duration_ms(given)
 
@@ -59,7 +63,25 @@ class Settings:
     application_id: str = field(metadata={"doc": "Names the group, and prefixes internal topics.", "parse": None})
     bootstrap_servers: str | None = setting(None, "Brokers as HOST:PORT,..; None: the embedded broker.")
 
-    commit_interval_ms: int = duration("30s", "How often offsets and changelogs are committed.")
+    processing_guarantee: Literal["at_least_once", "exactly_once_v2"] = setting(
+        "at_least_once",
+        '"at_least_once", or "exactly_once_v2": results, changelogs and offsets are committed in one transaction.',
+    )
+    commit_interval_ms: int | None = setting(
+        None,
+        "How often offsets and changelogs are committed; None: 30 s, and 100 ms under exactly-once.",
+        parse=optional_duration,
+    )
+    commit_records: int | None = setting(None, "Records after which a commit is made before its time; None: never.")
+    commit_bytes: int | None = setting(
+        None, "Bytes of records (about) after which a commit is made before its time; None: never.", parse=optional_size
+    )
+    transaction_timeout_ms: int = duration(
+        "10s", "How long a transaction may be open before the broker aborts it: longer than any record takes."
+    )
+    group_instance_id: str | None = setting(
+        None, "This worker's name as a static member of the group: it keeps its tasks when it is soon back."
+    )
     emit: Literal["latest", "every"] = setting("latest", "What tables emit: the last update of a round, or each one.")
     retention_rule: Literal["lossless", "kafka"] = setting(
         "lossless",
@@ -93,6 +115,7 @@ class Settings:
 
     buffer_records: int = setting(10_000, "Records buffered for a partition before its reading pauses.")
     buffer_bytes: int = setting(32_000_000, "Bytes (about) buffered for a partition before its reading pauses.")
+    input_buffer_max: int = size("512MB", "Bytes (about) buffered for all partitions of a worker.")
     round_records: int = setting(10_000, "The most records fetched at once.")
     round_bytes: int = setting(8_000_000, "Bytes (about) fetched at once.")
     round_time_ms: int = duration("50ms", "Work on records before the client, timers and commits get their turn.")
@@ -148,6 +171,7 @@ class Settings:
             raise ConfigError(f'log_format={self.log_format!r}: give "text" or "json"')
         if self.idle not in ("off", "wall-clock"):
             raise ConfigError(f'idle={self.idle!r}: give "off" or "wall-clock"')
+        self._check_commits()
         for name in (
             "idle_after_ms",
             "buffer_records",
@@ -156,10 +180,40 @@ class Settings:
             "round_bytes",
             "round_time_ms",
             "commit_interval_ms",
+            "commit_records",
+            "commit_bytes",
+            "input_buffer_max",
+            "transaction_timeout_ms",
             "rocksdb_memory",
         ):
-            if getattr(self, name) < 1:
+            if (value := getattr(self, name)) is not None and value < 1:
                 raise ConfigError(f"{written_name(name)}={getattr(self, name)!r}: it must be above 0")
+
+    def _check_commits(self) -> None:
+        if self.processing_guarantee not in ("at_least_once", "exactly_once_v2"):
+            raise ConfigError(
+                f'processing_guarantee={self.processing_guarantee!r}: give "at_least_once" or "exactly_once_v2"'
+            )
+        if self.exactly_once and self.commit_every_ms >= self.transaction_timeout_ms:
+            raise ConfigError(
+                f"commit_interval={self.commit_every_ms} ms: under exactly-once it must be shorter than "
+                f"transaction_timeout ({self.transaction_timeout_ms} ms), or the broker aborts each transaction"
+            )
+
+    @property
+    def exactly_once(self) -> bool:
+        return self.processing_guarantee == "exactly_once_v2"
+
+    @property
+    def commit_every_ms(self) -> int:
+        """The commit interval in effect.
+
+        >>> Settings.of("a").commit_every_ms, Settings.of("a", processing_guarantee="exactly_once_v2").commit_every_ms
+        (30000, 100)
+        """
+        if self.commit_interval_ms is not None:
+            return self.commit_interval_ms
+        return 100 if self.exactly_once else 30_000
 
     @classmethod
     def of(cls, application_id: str, **given: Any) -> Settings:
@@ -188,9 +242,9 @@ class Documented(NamedTuple):
 def documented() -> list[Documented]:
     """Every setting, in order.
 
-    >>> documented()[2]
-    Documented(name='commit_interval', default=30000, doc='How often offsets and changelogs are committed.', \
-env='MILLSTREAM_COMMIT_INTERVAL')
+    >>> documented()[3]
+    Documented(name='commit_interval', default=None, doc='How often offsets and changelogs are committed; None: 30 s, \
+and 100 ms under exactly-once.', env='MILLSTREAM_COMMIT_INTERVAL')
     """
     return [
         Documented(written_name(each.name), _default(each), each.metadata["doc"], environment_name(each))

@@ -84,13 +84,25 @@ class StateError(MillstreamError):
 
 
 class KafkaError(MillstreamError):
-    """The broker or the client reported an error. `code` is Kafka's numeric code, negative for the client's own."""
+    """The broker or the client reported an error. `code` is Kafka's numeric code, negative for the client's own.
 
-    def __init__(self, message: str, *, code: int = -1, retriable: bool = False, fatal: bool = False) -> None:
+    `fatal`: this client is of no use any more. `abortable`: the transaction at hand is to be aborted and done again.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int = -1,
+        retriable: bool = False,
+        fatal: bool = False,
+        abortable: bool = False,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.retriable = retriable
         self.fatal = fatal
+        self.abortable = abortable
 
 
 class BrokerUnavailableError(KafkaError):

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from millstream.client.contract import CommitOutcome, CommittedOffset, Delivered, DeliveryFailure, Fetched
+from millstream.client.contract import (
+    CommitOutcome,
+    CommittedOffset,
+    Delivered,
+    DeliveryFailure,
+    Fetched,
+    GroupMetadata,
+    Step,
+    StepDone,
+)
 from millstream.errors import KafkaError
 from millstream.model import OutBatch, TopicPartition
 
@@ -52,6 +61,58 @@ class FakeProducer:
         self._outstanding = 0
 
 
+class FakeTransactions(FakeProducer):
+    """A transactional producer whose steps are done at once; `answers` has errors for steps to come, by step."""
+
+    def __init__(self, log: list[str], answers: Mapping[str, Sequence[KafkaError | None]] | None = None) -> None:
+        super().__init__(log)
+        self.answers = {step: list(errors) for step, errors in (answers or {}).items()}
+        self.silent: set[str] = set()  # steps that nothing is reported of
+        self.pending: dict[TopicPartition, CommittedOffset] = {}
+        self.stored: dict[TopicPartition, CommittedOffset] = {}
+        self.visible: list[tuple[TopicPartition, bytes | None]] = []
+        self.done: StepDone | None = None
+
+    def init(self) -> None:
+        self._step("init")
+
+    def begin(self) -> None:
+        self.log.append("begin")
+
+    def send_offsets(self, offsets: Mapping[TopicPartition, CommittedOffset], group: GroupMetadata) -> None:
+        if self._step("offsets", f" as {group}"):
+            self.pending |= offsets
+
+    def commit(self) -> None:
+        if self._step("commit"):
+            self.stored |= self.pending
+            self.visible += self.rows
+            self._forget()
+
+    def abort(self) -> None:
+        if self._step("abort"):
+            self._forget()
+
+    def outcome(self, *, timeout_ms: int) -> StepDone | None:
+        del timeout_ms
+        done, self.done = self.done, None
+        return done
+
+    def close(self) -> None:
+        super().close()
+        self.log.append("close")
+
+    def _step(self, step: Step, more: str = "") -> bool:
+        answers = self.answers.get(step)
+        error = answers.pop(0) if answers else None
+        self.log.append(f"{step}{more}" if error is None else f"{step} fails {error.code}")
+        self.done = None if step in self.silent else StepDone(step, error)
+        return error is None
+
+    def _forget(self) -> None:
+        self.pending, self.rows = {}, []
+
+
 class FakeMembership:
     """Stores offsets; `answers` are the errors of the commits to come, None for success."""
 
@@ -60,6 +121,10 @@ class FakeMembership:
         self.answers = list(answers)
         self.stored: dict[TopicPartition, CommittedOffset] = {}
         self.outcomes: list[CommitOutcome] = []
+        self.generation: int | None = 1
+
+    def group_metadata(self) -> int | None:
+        return self.generation
 
     def poll(self, *, timeout_ms: int) -> Sequence[CommitOutcome]:
         del timeout_ms

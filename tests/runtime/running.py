@@ -96,9 +96,11 @@ def write(
     producer.close()
 
 
-def read_all(client: LibrdkafkaClient, topic: str, partitions: int) -> list[tuple[bytes | None, bytes | None, int]]:
+def read_all(
+    client: LibrdkafkaClient, topic: str, partitions: int, *, read_committed: bool = False
+) -> list[tuple[bytes | None, bytes | None, int]]:
     """Every row of a topic, in order within each partition."""
-    return _read(client, {TopicPartition(topic, number) for number in range(partitions)})
+    return _read(client, {TopicPartition(topic, number) for number in range(partitions)}, read_committed=read_committed)
 
 
 def read_partition(client: LibrdkafkaClient, source: TopicPartition) -> list[tuple[bytes | None, bytes | None, int]]:
@@ -106,8 +108,10 @@ def read_partition(client: LibrdkafkaClient, source: TopicPartition) -> list[tup
     return _read(client, {source})
 
 
-def _read(client: LibrdkafkaClient, left: set[TopicPartition]) -> list[tuple[bytes | None, bytes | None, int]]:
-    consumer = client.data_consumer("test")
+def _read(
+    client: LibrdkafkaClient, left: set[TopicPartition], *, read_committed: bool = False
+) -> list[tuple[bytes | None, bytes | None, int]]:
+    consumer = client.data_consumer("test", read_committed=read_committed)
     consumer.assign(dict.fromkeys(left, 0))
     rows: list[tuple[bytes | None, bytes | None, int]] = []
 

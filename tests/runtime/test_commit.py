@@ -11,7 +11,7 @@ from millstream.engine import EngineSettings, GlobalTables, Outbox, Wiring, comp
 from millstream.errors import KafkaError
 from millstream.model import Batch, TopicPartition
 from millstream.plan.internal import internal_topics
-from millstream.runtime.commit import LIMIT_MS, Committer
+from millstream.runtime.commit import LIMIT_MS, AtLeastOnce
 from millstream.runtime.held import HeldTask
 from millstream.runtime.lifecycle import State
 from millstream.runtime.outlet import Outlet
@@ -35,7 +35,7 @@ class Bench:
         self.membership = FakeMembership(self.log, answers)
         outbox = Outbox({"out": 1})
         self.outlet = Outlet(FakeProducer(self.log))
-        self.committer = Committer(self.membership, outbox, self.outlet, self.clock)
+        self.committer = AtLeastOnce(self.membership, outbox, self.outlet, self.clock)
         wiring = Wiring("app", EngineSettings(), outbox, GlobalTables(topology), 0)
         task = compile_task(topology.subtopologies[0], spec, wiring)
         task.start()

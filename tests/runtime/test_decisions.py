@@ -6,9 +6,8 @@ from millstream.model import TopicPartition
 from millstream.runtime.decisions import (
     LARGEST_CHUNK,
     SMALLEST_CHUNK,
-    CommitFacts,
     chunk_rows,
-    commit_due,
+    fair_mark,
     fetch_size,
     flow,
     idle_wait_ms,
@@ -55,15 +54,8 @@ def test_waiting_is_for_those_without_work():
     assert idle_wait_ms(worked=False, held_back=False, until_timer_ms=0) == 0
 
 
-@pytest.mark.parametrize(
-    ("progress", "asked", "since_ms", "due"),
-    [
-        (True, False, 99, False),
-        (True, False, 100, True),
-        (True, True, 0, True),
-        (False, False, 1_000, False),
-        (False, True, 1_000, False),
-    ],
-)
-def test_when_to_commit(progress, asked, since_ms, due):
-    assert commit_due(CommitFacts(progress, asked, since_ms), interval_ms=100) is due
+def test_all_partitions_together_stay_within_the_workers_bound():
+    assert fair_mark(100, [], allowed=150) == 100
+    assert fair_mark(100, [80, 60], allowed=150) == 100
+    assert fair_mark(100, [100, 60], allowed=150) == 75
+    assert fair_mark(100, [100] * 50, allowed=150) == 10, "each partition goes on a little"

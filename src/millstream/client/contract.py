@@ -107,7 +107,7 @@ class StepDone:
 
     An error that is `retriable` left things as they were: start the same step again. After one that is `fatal` this
     producer is of no use any more, and whether a commit took effect is unknown; another one with the same id, once
-    initialised, takes its place. After any other error the transaction is to be aborted.
+    initialised, takes its place. After one that is `abortable` the transaction is to be aborted. Others are refusals.
     """
 
     step: Step

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Protocol
 
 from millstream.client.contract import CommitOutcome, CommittedOffset, Membership
 from millstream.engine import Outbox
@@ -19,10 +19,10 @@ from millstream.model import TopicPartition
 from millstream.runtime.clock import Clock
 from millstream.runtime.held import HeldTask
 from millstream.runtime.outlet import Outlet
+from millstream.runtime.recovery import Remedy
+from millstream.runtime.transaction import Procedure
 
 LOG = logging.getLogger("millstream.runtime")
-
-Procedure: TypeAlias = Generator[None, None, None]
 
 RETRY_MS = 100
 LIMIT_MS = 60_000
@@ -31,8 +31,35 @@ LIMIT_MS = 60_000
 FENCED = frozenset({22, 25, 82})  # ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID
 
 
-class Committer:
-    """Commits tasks of one worker, one commit at a time."""
+class Committer(Protocol):
+    """Commits tasks of one worker, one commit at a time. `whole`: always all of them that run."""
+
+    whole: bool
+    commits: int
+
+    def noticed(self, outcome: CommitOutcome) -> None:
+        """The membership reported a commit's outcome."""
+
+    def begin(self) -> Procedure:
+        """What is to be done before the first record."""
+
+    def commit(self, held: Sequence[HeldTask]) -> Procedure:
+        """Commit those of the tasks that have something to commit."""
+
+    def wait(self, timeout_ms: int) -> bool:
+        """Wait a little for what is under way; False when the clients' polls are what it waits for."""
+
+    def remedy(self, error: KafkaError) -> Remedy:
+        """What an error of the clients calls for."""
+
+    def recover(self, wanted: Remedy) -> Procedure:
+        """Give up what was written since the last commit."""
+
+
+class AtLeastOnce:
+    """Stores offsets through the group, after all that they stand for."""
+
+    whole = False
 
     def __init__(self, membership: Membership, outbox: Outbox, outlet: Outlet, clock: Clock) -> None:
         self._membership = membership
@@ -43,11 +70,25 @@ class Committer:
         self.commits = 0
 
     def noticed(self, outcome: CommitOutcome) -> None:
-        """The membership reported a commit's outcome."""
         self._outcome = outcome
 
+    def begin(self) -> Procedure:
+        yield from ()
+
+    def wait(self, timeout_ms: int) -> bool:
+        del timeout_ms
+        return False
+
+    def remedy(self, error: KafkaError) -> Remedy:
+        """What was written cannot be taken back, so that only a new worker goes on from the last commit."""
+        del error
+        return Remedy.STOP
+
+    def recover(self, wanted: Remedy) -> Procedure:
+        del wanted
+        yield from ()
+
     def commit(self, held: Sequence[HeldTask]) -> Procedure:
-        """Commit those of the tasks that have something to commit."""
         ready = [each for each in held if each.running and (each.task.needs_commit or each.progress())]
         if not ready:
             return

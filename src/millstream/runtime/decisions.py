@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from millstream.model import TopicPartition
@@ -43,6 +43,18 @@ def water_mark(buffer_records: int, buffer_bytes: int, row_bytes: float) -> int:
     return max(SMALLEST_FETCH, min(buffer_records, int(buffer_bytes / max(row_bytes, 1.0))))
 
 
+def fair_mark(high: int, buffered: Iterable[int], allowed: int) -> int:
+    """Records that a partition may buffer where all together may not be more than `allowed`.
+
+    A partition may go to its own bound until the worker is at its, and then to an equal share of that.
+
+    >>> fair_mark(100, [90, 0, 0], allowed=120), fair_mark(100, [90, 30, 0], allowed=120)
+    (100, 40)
+    """
+    counts = list(buffered)
+    return high if sum(counts) < allowed else max(SMALLEST_FETCH, min(high, allowed // len(counts)))
+
+
 def fetch_size(round_records: int, round_bytes: int, row_bytes: float) -> int:
     """Records to ask for at once, from the bounds in records and in bytes and the usual size of a record."""
     return max(SMALLEST_FETCH, min(round_records, int(round_bytes / max(row_bytes, 1.0))))
@@ -71,20 +83,3 @@ def idle_wait_ms(*, worked: bool, held_back: bool, until_timer_ms: int | None) -
         return 0
     wait = HELD_WAIT_MS if held_back else IDLE_WAIT_MS
     return wait if until_timer_ms is None else max(0, min(wait, until_timer_ms))
-
-
-# --- commits
-
-
-@dataclass(frozen=True, slots=True)
-class CommitFacts:
-    """`progress`: a running task has something to commit; `asked`: one of them asked for a commit (rule P6)."""
-
-    progress: bool
-    asked: bool
-    since_last_ms: int
-
-
-def commit_due(facts: CommitFacts, interval_ms: int) -> bool:
-    """Rule X3: on request or when the interval has passed, but never without progress."""
-    return facts.progress and (facts.asked or facts.since_last_ms >= interval_ms)

@@ -42,6 +42,7 @@ class HeldTask:
     folder: TaskFolder | None = None  # of its stores on disk
     waits_since_ms: float | None = None  # for that folder, which another has
     logged: dict[TopicPartition, int] = field(default_factory=dict)  # the end of each changelog, as far as it wrote it
+    marked: set[TopicPartition] = field(default_factory=set)  # changelogs at whose end the mark of a commit is put
 
     @property
     def task(self) -> Task:
@@ -84,13 +85,15 @@ class HeldTask:
         return all(restoring.done for restoring in self.restoring.values())
 
     def changelog(self) -> list[OutBatch]:
-        """What its changelogs are to be told. Nobody else writes them, so their ends are known by counting: where a
-        transaction leaves its mark behind they are further on, and some of what follows is restored twice, which
-        changes nothing.
+        """What its changelogs are to be told. Nobody else writes them, so their ends are known by counting.
+
+        The mark that a transaction leaves behind is counted when more records follow it: then it stands there for sure.
+        Where it isn't counted yet it is read again, which changes nothing.
         """
         batches = self.task.changelog()
         for batch in batches:
-            self.logged[batch.target] += len(batch)
+            self.logged[batch.target] += len(batch) + (batch.target in self.marked)
+            self.marked.discard(batch.target)
         return batches
 
     def settle(self) -> None:

@@ -11,7 +11,7 @@ from millstream.client.contract import DataConsumer, Fetched, PartitionFailure
 from millstream.config import Settings
 from millstream.model import Batch, TopicPartition
 from millstream.runtime.clock import Clock
-from millstream.runtime.decisions import fetch_size, flow, water_mark
+from millstream.runtime.decisions import fair_mark, fetch_size, flow, water_mark
 from millstream.runtime.patience import Patience
 from millstream.runtime.rounds import InputView
 
@@ -81,6 +81,7 @@ class Intake:
             reading = self._readings.get(end.source)
             if reading is not None and end.offset >= reading.next_offset:
                 reading.caught_up = True
+                reading.next_offset = end.offset  # behind marks of transactions, which are no records
                 reading.reader.ended(end.source, end.offset)
         self._bear(fetched)
         return sum(map(len, fetched.batches))
@@ -92,6 +93,7 @@ class Intake:
         settings = self._settings
         high = water_mark(settings.buffer_records, settings.buffer_bytes, self.row_bytes)
         counts = {s: reading.buffered() for s, reading in self._readings.items() if reading.buffered is not None}
+        high = fair_mark(high, counts.values(), int(settings.input_buffer_max / self.row_bytes))
         wanted = flow(counts, self._paused, high)
         if wanted.pause:
             self._data.pause(wanted.pause)

@@ -26,7 +26,7 @@ class Outlet:
     def serve(self, timeout_ms: int = 0) -> None:
         """Take reports, wait for some up to timeout_ms, and push on. Raises what became of a row that failed."""
         delivered = self._producer.poll(timeout_ms=timeout_ms)
-        self.acknowledged += delivered.acknowledged
+        self.acknowledged = min(self.acknowledged + delivered.acknowledged, self.sent)
         if delivered.failures:
             first, others = delivered.failures[0], len(delivered.failures) - 1
             also = f" (and {others} more)" if others else ""
@@ -46,6 +46,11 @@ class Outlet:
     @property
     def flushed(self) -> bool:
         return not self._waiting and self._producer.outstanding() == 0
+
+    def clear(self) -> None:
+        """Forget what the producer has not taken, and what it has: nothing of it is to be written any more."""
+        self._waiting.clear()
+        self.acknowledged = self.sent
 
     def _push(self) -> None:
         while self._waiting:

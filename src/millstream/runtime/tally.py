@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from millstream.runtime.commit import Committer, Procedure
+from millstream.runtime.commit import Committer
 from millstream.runtime.held import HeldTask
 from millstream.runtime.opening import Surroundings
 from millstream.runtime.outlet import Outlet
 from millstream.runtime.status import TaskStatus, WorkerStatus
 from millstream.runtime.tasks import Tasks
+from millstream.runtime.transaction import Procedure
 
 PERIOD_MS = 200
 RATE_PERIOD_MS = 1_000

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from millstream.client.contract import EARLIEST, CommittedOffset
 from millstream.engine import TaskMetrics
+from millstream.errors import MillstreamError
 from millstream.model import TopicPartition
+from millstream.runtime.asking import Asking
 from millstream.runtime.held import HeldTask
 from millstream.runtime.lifecycle import Event, State
 from millstream.runtime.opening import Opening, Surroundings
@@ -24,6 +26,7 @@ class Tasks:
         self._tables = tables
         self._held: dict[TopicPartition, HeldTask] = {}
         self._opening = Opening(surroundings, tables)
+        self._asking = Asking(surroundings.membership, surroundings.clock, surroundings.settings.call_timeout_ms)
         self.past = TaskMetrics()  # of tasks that are no longer here
 
     def __iter__(self) -> Iterator[HeldTask]:
@@ -66,6 +69,16 @@ class Tasks:
             self._forget(each)
             each.on(Event.LOST)
 
+    def reopen(self) -> None:
+        """Close every task as it is, with nothing committed, and begin it anew from what is."""
+        for each in list(self):
+            try:
+                self._forget(each)
+            except MillstreamError as error:
+                LOG.warning("task %s: closing it: %s", each.spec.id, error)
+            each.on(Event.LOST)
+            self._held[each.partition] = HeldTask(each.spec, each.partition)
+
     def _forget(self, held: HeldTask) -> None:
         del self._held[held.partition]
         self._in.intake.close([*held.restoring, *held.fetched])
@@ -87,7 +100,9 @@ class Tasks:
 
     def _open(self, new: Sequence[HeldTask]) -> None:
         inputs = [source for held in new for source in held.spec.inputs]
-        committed = self._in.membership.committed(inputs, timeout_ms=self._in.settings.call_timeout_ms)
+        committed = self._asking.committed(inputs)
+        if committed is None:
+            return
         for held in new:
             held.committed = {source: committed[source] for source in held.spec.inputs if source in committed}
             self._opening.open(held)

@@ -26,6 +26,7 @@ from millstream.model import TopicPartition
 
 HOLD = "millstream-holds-the-partitions"
 MOST_EVENTS = 100
+REJOINED = "-rejoined"  # no topic has that name
 METADATA_MAGIC = b"CGMDv2:"
 
 
@@ -46,7 +47,14 @@ class LibrdkafkaMembership:
             "logger": _QuietAboutHolding(),
         }
         self._consumer = build(Consumer, config)
-        self._consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+        self._topic = topic
+        self._to_rejoin = own is not None and "group.instance.id" in own
+        self._subscribe(topic)
+
+    def _subscribe(self, *topics: str) -> None:
+        self._consumer.subscribe(
+            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
 
     def poll(self, *, timeout_ms: int) -> Sequence[GroupEvent]:
         wait_s = 0.0 if self._events else timeout_ms / 1000
@@ -56,7 +64,7 @@ class LibrdkafkaMembership:
                 if message is None:
                     break
                 wait_s = 0
-                if (error := message.error()) is not None:
+                if (error := message.error()) is not None and message.topic() != self._topic + REJOINED:
                     self._on_error(error)
         except (KafkaException, RuntimeError) as failed:
             raise raised(failed, "group membership") from failed
@@ -121,6 +129,11 @@ class LibrdkafkaMembership:
         consumer.pause(new)  # the partitions stand for work to do; their records are not read here
         if given:
             self._events.append(GroupChange("assigned", given))
+        if self._to_rejoin:
+            # A static member that comes back is given what it had, without a rebalance: partitions that it was giving
+            # up when it died would be nobody's. Another subscription makes the group share out everything again.
+            self._to_rejoin = False
+            self._subscribe(self._topic, self._topic + REJOINED)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[RdTopicPartition]) -> None:
         if self._closing:

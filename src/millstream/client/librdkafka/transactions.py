@@ -118,6 +118,7 @@ def _outcome(step: Step, call: Callable[[], object]) -> KafkaError | None:
         error = raised(failed, DOING[step])
         # Only librdkafka knows whether the step may be repeated: the code of a lost row is that of a lost connection.
         told = failed.args[0] if failed.args else None
-        error.retriable = isinstance(told, RdKafkaError) and told.retriable() and not told.txn_requires_abort()
+        error.abortable = isinstance(told, RdKafkaError) and told.txn_requires_abort()
+        error.retriable = isinstance(told, RdKafkaError) and told.retriable() and not error.abortable
         return error
     return None
