@@ -127,6 +127,10 @@ class Settings:
         0, "How long a task waits for data of an empty partition; None: never.", parse=optional_duration
     )
 
+    on_bad_time: Literal["fail", "skip", "partition_time"] = setting(
+        "fail",
+        'A record whose own timestamp counts and is negative: "fail", "skip", or "partition_time": the largest so far.',
+    )
     on_decode_error: Any = setting("fail", '"fail", "skip", or a function: a record that cannot be decoded.')
     on_error: Any = setting("fail", '"fail", "skip", or a function: a user function that raised.')
     on_send_error: Any = setting("fail", '"fail", "skip", or a function: a result that cannot be encoded.')
@@ -163,6 +167,8 @@ class Settings:
             )
         if self.emit not in ("latest", "every"):
             raise ConfigError(f'emit={self.emit!r}: give "latest" or "every"')
+        if self.on_bad_time not in ("fail", "skip", "partition_time"):
+            raise ConfigError(f'on_bad_time={self.on_bad_time!r}: give "fail", "skip" or "partition_time"')
         if self.retention_rule not in ("lossless", "kafka"):
             raise ConfigError(f'retention_rule={self.retention_rule!r}: give "lossless" or "kafka"')
         if self.store not in ("memory", "rocksdb"):

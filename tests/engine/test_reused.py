@@ -82,7 +82,7 @@ def test_the_timestamp_is_the_records() -> None:  # X7, F1
 
 @pytest.mark.parametrize("store", ["memory", "rocksdb"])
 def test_what_was_passed_over_is_passed_over_again(store: StoreType) -> None:  # X14, K1
-    made = tasks(on_decode_error="skip", store=store)
+    made = tasks(on_decode_error="skip", on_bad_time="skip", store=store)
     put(made, "rows", "a", number(1), 10)
     put(made, "rows", "a", b"no number", 11)
     put(made, "rows", None, number(3), 12)

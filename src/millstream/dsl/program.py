@@ -83,7 +83,8 @@ class Program(ByHand):
         """The records of one or more topics. `key` and `value` are types or serdes; values are any JSON by default.
 
         `time` takes the timestamp from the value, or from (key, value), in ms since the epoch; without it the record's
-        own timestamp counts. Records with a negative one are dropped (rule T3). A topic that is read alike in several
+        own timestamp counts. A negative one of `time` drops the record (rule T3); of a record's own the setting
+        `on_bad_time` says what becomes (rule T2). A topic that is read alike in several
         places is one source.
 
         >>> import millstream as ms

@@ -7,7 +7,7 @@ import traceback
 from millstream.engine.context import TaskContext
 from millstream.engine.metrics import TaskMetrics
 from millstream.engine.outbox import Outbox
-from millstream.engine.rows import LoadedRows
+from millstream.engine.rows import BadTimeError, LoadedRows
 from millstream.engine.settings import EngineSettings, FailedRecord, Handler
 from millstream.errors import DeserializationError, MillstreamError, ProcessingError, RegistryError, SerializationError
 from millstream.model import Batch, Headers
@@ -56,7 +56,12 @@ class Failures:
         )
 
     def untimed(self, source: Source, rows: LoadedRows, row: int, error: Exception) -> ProcessingError:
-        """The user's function for the timestamp failed; no handler is asked, as in Kafka Streams (rule T1)."""
+        """A record has no time that counts; no handler is asked, as in Kafka Streams (rules T1, T2)."""
+        if isinstance(error, BadTimeError):
+            return ProcessingError(
+                f"task {self._task}, {rows.source} offset {rows.offsets[row]}: {error}; take it from the value with "
+                f'time= at {source.site}, or set on_bad_time="skip" or "partition_time" to go on'
+            )
         stop = ProcessingError(
             f"task {self._task}, {rows.source} offset {rows.offsets[row]}: time= of {source.site} failed: "
             f"{type(error).__name__}: {error}; give a record without a time a negative one, and it is dropped"

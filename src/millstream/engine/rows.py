@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from millstream.engine.metrics import TaskMetrics
 from millstream.engine.remembered import Remembered
+from millstream.engine.settings import BadTime
 from millstream.errors import MillstreamError
 from millstream.model import Batch, Headers, TopicPartition
 from millstream.plan.nodes import Extractor, Source
@@ -57,6 +58,13 @@ def place_of(source: TopicPartition, offset: int, timestamp: int) -> LoadedRows 
     return LoadedRows(source, [offset], [timestamp], [None], [None], [None], [None], None, offset + 1)
 
 
+class BadTimeError(Exception):
+    """A record's own timestamp is negative, and nothing was said of what is to become of it."""
+
+    def __init__(self, timestamp: int) -> None:
+        super().__init__(f"its timestamp is {timestamp}")
+
+
 class Refusals(NamedTuple):
     """What to do with a bad record: the error that stops the task, None if it is to be skipped."""
 
@@ -67,8 +75,10 @@ class Refusals(NamedTuple):
 class RowDecoder:
     """From fetched batches to rows, for one partition."""
 
-    def __init__(self, source: Source, refusals: Refusals, metrics: TaskMetrics) -> None:
+    def __init__(self, source: Source, refusals: Refusals, metrics: TaskMetrics, on_bad_time: BadTime = "fail") -> None:
         self._metrics = metrics
+        # a negative time that the user's own function gave says that the record is to be dropped
+        self._on_bad_time: BadTime = on_bad_time if source.extractor is None else "skip"
         self._extractor: Extractor | None = source.extractor
         self._decode_value = source.value.decode
         self._keys: Remembered[bytes, Any] = Remembered(source.key.decode)  # decoded, and hashed, once
@@ -117,7 +127,7 @@ class RowDecoder:
         return pieces
 
     def timed(self, rows: LoadedRows, partition_time: int) -> LoadedRows:
-        """Rules T1-T3: extract timestamps in order; what has a negative one is dropped."""
+        """Rules T1-T3: extract timestamps in order; what becomes of a negative one is a setting."""
         if self._extractor is None and (not rows.timestamps or min(rows.timestamps) >= 0):
             return rows
         kept: list[int] = []
@@ -131,9 +141,14 @@ class RowDecoder:
                 except Exception as error:  # the user's function
                     bad = BadRow(rows.offsets[row], partial(self._refusals.untimed, rows, row, error))
                     break
-            if time < 0:
+            if time < 0 and self._on_bad_time == "partition_time":
+                time = partition_time
+            if time < 0 and self._on_bad_time == "skip":
                 self._metrics.dropped += 1
                 continue
+            if time < 0:
+                bad = BadRow(rows.offsets[row], partial(self._refusals.untimed, rows, row, BadTimeError(recorded)))
+                break
             partition_time = max(partition_time, time)
             kept.append(row)
             timestamps.append(time)

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from millstream.model import TopicPartition
 
 Verdict: TypeAlias = Literal["fail", "skip"]
+BadTime: TypeAlias = Literal["fail", "skip", "partition_time"]
 RetentionRule: TypeAlias = Literal["lossless", "kafka"]
 
 
@@ -56,6 +57,7 @@ class EngineSettings:
     on_decode_error: Handler = "fail"
     on_error: Handler = "fail"
     on_send_error: Handler = "fail"
+    on_bad_time: BadTime = "fail"
     dead_letters: str | None = None
     wait_for_inputs_ms: int | None = 0
     retention_rule: RetentionRule = "lossless"

@@ -97,7 +97,7 @@ class Task:
     def _input(self, partition: TopicPartition, failures: Failures) -> PartitionInput:
         source = _bound(self._sources[partition.topic], partition.topic)
         refusals = Refusals(partial(failures.undecodable, source.name), partial(failures.untimed, source))
-        return PartitionInput(partition, RowDecoder(source, refusals, self.metrics))
+        return PartitionInput(partition, RowDecoder(source, refusals, self.metrics, self._parts.settings.on_bad_time))
 
     # --- before the first record
 

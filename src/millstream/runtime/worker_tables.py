@@ -44,6 +44,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         on_decode_error=settings.on_decode_error,
         on_error=settings.on_error,
         on_send_error=settings.on_send_error,
+        on_bad_time=settings.on_bad_time,
         dead_letters=settings.dead_letters,
         wait_for_inputs_ms=settings.wait_for_inputs_ms,
         retention_rule=settings.retention_rule,
