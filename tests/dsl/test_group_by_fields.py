@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import millstream as ms
+from millstream.testing import TestDriver
 from tests.tasks import Tasks
 
 
@@ -38,6 +39,24 @@ def test_a_record_made_of_the_fields():
 
 def test_the_type_given():
     assert keys_of(key=Place) == [Place(cdn="blue", location="São Paulo")]
+
+
+@pytest.mark.parametrize("fields", [("location",), ("location", "cdn")])
+@pytest.mark.parametrize("value", [Report, dict, None])
+def test_a_null_value_has_no_fields_and_so_no_key(fields, value):  # A1, O6
+    app = ms.App("places", emit="every")
+    app.stream("reports", value=value).group_by(*fields).count().to_stream().to("counts")
+    with TestDriver(app) as driver:
+        driver.pipe("reports", {"location": "Oslo", "cdn": "blue", "bitrate": 5}, key="a")
+        driver.pipe("reports", None, key="a")
+        assert driver.output_topic("counts").read_values() == [1]
+
+
+def test_a_field_that_a_value_lacks_is_an_error():
+    app = ms.App("places")
+    app.stream("reports").group_by("location").count().to_stream().to("counts")
+    with TestDriver(app) as driver, pytest.raises(ms.MillstreamError, match=r"group_by at .*: KeyError: 'location'"):
+        driver.pipe("reports", {"cdn": "blue"})
 
 
 class Town(ms.Record):

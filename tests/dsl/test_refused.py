@@ -528,6 +528,34 @@ WRONG: dict[str, tuple[Wrong, str]] = {
         lambda app, s: s.to("x", value=socket.socket),
         r"to at .*: <class 'socket\.socket'> is no type of values that can be read and written",
     ),
+    "a field of texts": (
+        lambda app, s: app.stream("x", value=str).group_by("cdn"),
+        r"group_by at .*: values of type str have no field 'cdn'; give a function instead of a field's name",
+    ),
+    "a sum of a field of lists": (
+        lambda app, s: app.stream("x", value=list[int]).group_by_key().aggregate(total=ms.sum("n")),
+        r"aggregate at .*: values of type list have no field 'n'",
+    ),
+    "windows twice": (
+        lambda app, s: s.group_by_key().windowed_by(ms.tumbling(5)).windowed_by(ms.tumbling(7)),
+        r"windowed_by at .*: the group has windows already, .*size_ms=5.*; call windowed_by once",
+    ),
+    "windows twice over cogrouped streams": (
+        lambda app, s: s.group_by_key().cogroup(nothing).windowed_by(ms.tumbling(5)).windowed_by(ms.session(5)),
+        r"windowed_by at .*: the group has windows already",
+    ),
+    "one of several cogrouped streams with windows": (
+        lambda app, s: s.group_by_key().cogroup(nothing).cogroup(s.group_by_key().windowed_by(ms.tumbling(5)), nothing),
+        r"cogroup at .*: the group has windows of its own; call windowed_by on what cogroup gives",
+    ),
+    "a table with a negative history": (
+        lambda app, s: app.table("x", value=Report, history=-1),
+        r"table at .*: history must not be negative, got -1",
+    ),
+    "a history that is no time": (
+        lambda app, s: s.group_by_key().count(history="long"),
+        r"count at .*: history: 'long' is not a duration",
+    ),
     "a store that nobody uses": (
         lambda app, s: (app.add_store(NUMBERS), app.topology()),
         r"add_store at .*: nobody uses the store 'numbers'; connect it to a processor, or leave it out",

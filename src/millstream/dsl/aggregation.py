@@ -13,8 +13,9 @@ from millstream.dsl.builder import Builder
 from millstream.dsl.fields import declared_fields, reads_by_item, require_fields, required_fields, unknown_field
 from millstream.dsl.grouping import GroupName
 from millstream.dsl.handle import Handle, given_serde, value_serde
+from millstream.dsl.stores import history_ms
 from millstream.dsl.windowed import Windowing
-from millstream.duration import Duration, parse_duration_ms
+from millstream.duration import Duration
 from millstream.errors import TopologyError
 from millstream.plan.aggregation import Aggregation, Column, Declared, Folded
 from millstream.plan.function import UNKNOWN, UserFunction, declared_result, user_function
@@ -54,11 +55,11 @@ class Materialized:
     emit: Emit | None
     history: Duration | None = None
 
-    def spec(self, store: str, key: Serde[Any], value: Serde[Any]) -> StoreSpec:
+    def spec(self, store: str, key: Serde[Any], value: Serde[Any], site: CallSite) -> StoreSpec:
         """The store's declaration, under this name."""
         if self.history is None:
             return StoreSpec(store, "keyvalue", key, value)
-        return StoreSpec(store, "versioned", key, value, history_ms=parse_duration_ms(self.history))
+        return StoreSpec(store, "versioned", key, value, history_ms=history_ms(self.history, site))
 
     def emission(self, builder: Builder, site: CallSite) -> Emit:
         """A versioned store has no cache (rule K15)."""
@@ -92,7 +93,7 @@ def aggregated(
     keys: Serde[Any] = handle.key
     refuse_unfit(windowing, kept, how, site)
     if windowing is None:
-        builder.add_store(how.spec(store, handle.key, kept.stored), site)
+        builder.add_store(how.spec(store, handle.key, kept.stored, site), site)
     else:
         builder.add_store(windowing.store(store, handle.key, kept.stored), site)
         keys = windowing.keys(handle.key)

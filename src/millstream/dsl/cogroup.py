@@ -115,7 +115,7 @@ def _add_store(
     builder = of.groups[0].handle.builder
     refuse_unfit(of.windowing, first, how, site)
     if of.windowing is None:
-        builder.add_store(how.spec(store, key, first.stored), site)
+        builder.add_store(how.spec(store, key, first.stored, site), site)
         return key
     builder.add_store(of.windowing.store(store, key, first.stored), site)
     return of.windowing.keys(key)

@@ -8,8 +8,11 @@ import inspect
 import operator
 import typing
 from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -19,6 +22,8 @@ from millstream.serde.shape import is_message, is_pydantic
 
 # what protobuf's descriptors call string, bool and bytes; a message or a repeated field has no type that groups can use
 _MESSAGE_TYPES: dict[int, Any] = {9: str, 8: bool, 12: bytes}
+
+_WITHOUT_FIELDS = {str, bytes, bool, int, float, list, tuple, set, frozenset, Decimal, UUID, datetime, date}
 
 
 def declared_fields(of: Any) -> dict[str, Any] | None:
@@ -74,9 +79,14 @@ def required_fields(of: Any) -> list[str]:
 
 
 def require_fields(of: Any, names: tuple[str, ...], site: CallSite) -> dict[str, Any]:
-    """The types of the named fields; refuses names that a declared record type lacks."""
+    """The types of the named fields; refuses names that a declared record type lacks, and types without fields."""
     known = declared_fields(of)
     if known is None:
+        if (typing.get_origin(of) or of) in _WITHOUT_FIELDS:
+            raise TopologyError(
+                f"{site}: values of type {of.__name__} have no field {names[0]!r}; give a function instead of a "
+                "field's name, or values with fields: a ms.Record, a dataclass or a dict"
+            )
         return dict.fromkeys(names, Any)
     for name in names:
         if name not in known:

@@ -161,7 +161,7 @@ def _output(resolved: Handle, how: Materialized, site: CallSite) -> Handle:
     """The result is a table fed by the resolver; it gets a store when one is named or needed (rule K2)."""
     builder = resolved.builder
     node = builder.name("KTABLE-FK-JOIN-OUTPUT", how.name and f"{how.name}-result")
-    spec = how.spec(how.store or builder.name("KTABLE-FK-JOIN-OUTPUT-STATE-STORE"), resolved.key, resolved.value)
+    spec = how.spec(how.store or builder.name("KTABLE-FK-JOIN-OUTPUT-STATE-STORE"), resolved.key, resolved.value, site)
     builder.reserved[node] = spec
     stored = how.store is not None or how.history is not None
     if stored:

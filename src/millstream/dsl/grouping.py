@@ -28,7 +28,7 @@ def grouped(handle: Handle, keys: tuple[str | Callable[..., Any], ...], key: Any
     site = call_site("group_by")
     fn, serde = _group_key(handle, keys, key, site)
     node = handle.builder.name("KSTREAM-KEY-SELECT", name)
-    added = SelectKey(name=node, parents=(handle.node,), site=site, mapper=fn)
+    added = SelectKey(name=node, parents=(handle.node,), site=site, mapper=fn, of_fields=not callable(keys[0]))
     return handle.after(added, key=serde, key_changed=True)
 
 

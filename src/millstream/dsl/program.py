@@ -200,7 +200,7 @@ class Program(ByHand):
             emit=how.emission(self._builder, site),
             topic=topic,
         )
-        self._builder.reserved[node.name] = how.spec(reserved, source.key, source.value)
+        self._builder.reserved[node.name] = how.spec(reserved, source.key, source.value, site)
         if store or history is not None:
             self._builder.add_store(self._builder.reserved[node.name], site)
         return Table(handle.after(node, store=reserved))

@@ -11,7 +11,7 @@ from typing import Any
 from millstream.duration import Duration, parse_duration_ms
 from millstream.errors import ConfigError, TopologyError
 from millstream.plan.nodes import StoreName, StoreSpec
-from millstream.plan.site import call_site
+from millstream.plan.site import CallSite, call_site
 from millstream.serde import Serde, serde_for
 
 
@@ -113,13 +113,19 @@ def versioned_store(
     86400000
     """
     keys, values = _serdes("versioned_store", key, value)
+    known_ms = history_ms(history, call_site("versioned_store"))
+    return StoreSpec(name, "versioned", keys, values, history_ms=known_ms, logged=logged)
+
+
+def history_ms(history: Duration, site: CallSite) -> int:
+    """How much a versioned store knows of the past."""
     try:
-        history_ms = parse_duration_ms(history)
+        time_ms = parse_duration_ms(history)
     except ConfigError as error:
-        raise TopologyError(f"{call_site('versioned_store')}: history: {error}") from error
-    if history_ms < 0:
-        raise TopologyError(f"{call_site('versioned_store')}: history must not be negative, got {history!r}")
-    return StoreSpec(name, "versioned", keys, values, history_ms=history_ms, logged=logged)
+        raise TopologyError(f"{site}: history: {error}") from error
+    if time_ms < 0:
+        raise TopologyError(f"{site}: history must not be negative, got {history!r}")
+    return time_ms
 
 
 def _serdes(operator: str, key: Any, value: Any) -> tuple[Serde[Any], Serde[Any]]:

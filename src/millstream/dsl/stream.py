@@ -1086,7 +1086,7 @@ class GroupedStream(Generic[K, V]):
         >>> drive(app, ("clicks", "ann", "home", 0), ("clicks", "ann", "cart", 60_000))
         {'visits': [(ann@0/0, 1), (ann@0/0, None), (ann@0/60000, 2)]}
         """
-        how = windowing(windows, retention, idle_after, call_site("windowed_by"))
+        how = windowing(windows, retention, idle_after, call_site("windowed_by"), self._windows)
         return GroupedStream(self.handle, self._name, how)
 
     def emit_strategy(self, strategy: EmitStrategy) -> GroupedStream[K, V]:
@@ -1331,6 +1331,8 @@ class CogroupedStream(Generic[K, V]):
         site = call_site("cogroup")
         if not isinstance(group, GroupedStream):
             raise TopologyError(f"{site}: expected a grouped stream, got {type(group).__name__}")
+        if group._windows not in (None, self._windows):
+            raise TopologyError(f"{site}: the group has windows of its own; call windowed_by on what cogroup gives")
         check_group(self._groups[0].handle, group.handle, site)
         return CogroupedStream((*self._groups, group.cogroup(aggregator)._groups[0]), self._windows)
 
@@ -1348,7 +1350,8 @@ class CogroupedStream(Generic[K, V]):
         >>> drive(app, ("views", "ann", "home", 3), ("orders", "ann", "tea", 12))
         {'out': [(ann@0/10, 'v'), (ann@10/20, 'o')]}
         """
-        return CogroupedStream(self._groups, windowing(windows, retention, idle_after, call_site("windowed_by")))
+        how = windowing(windows, retention, idle_after, call_site("windowed_by"), self._windows)
+        return CogroupedStream(self._groups, how)
 
     def aggregate(
         self,

@@ -74,7 +74,7 @@ def to_table(stream: Handle, how: Materialized) -> Handle:
     site = call_site("to_table")
     builder = stream.builder
     node = builder.name("KSTREAM-TOTABLE", how.name)
-    spec = how.spec(how.store or builder.name("KSTREAM-TOTABLE-STATE-STORE"), stream.key, stream.value)
+    spec = how.spec(how.store or builder.name("KSTREAM-TOTABLE-STATE-STORE"), stream.key, stream.value, site)
     if stream.key_changed:
         stream = stream.repartitioned(how.name, site, generated=node)
     builder.reserved[node] = spec
@@ -137,7 +137,7 @@ def balanced(
     if shared is None:
         _through(handle, topic, (sink, source), site)
         group.name.used = group.name.given is not None
-    builder.add_store(how.spec(store, handle.key, stored), site)
+    builder.add_store(how.spec(store, handle.key, stored, site), site)
     added = TableAggregate(
         name=builder.name(f"KTABLE-{kind}", how.name),
         parents=(source if shared is None else shared.name,),
@@ -221,5 +221,5 @@ def _kept(table: Handle, how: Materialized, site: CallSite) -> dict[str, Any]:
 
 def _added(table: Handle, node: TableNode, value: Serde[Any], how: Materialized) -> Handle:
     if node.store is not None:
-        table.builder.add_store(how.spec(node.store, table.key, value), node.site)
+        table.builder.add_store(how.spec(node.store, table.key, value, node.site), node.site)
     return table.after(node, value=value, store=node.store)

@@ -79,8 +79,19 @@ def _in_memory(name: str) -> bool:
     return isinstance(name, StoreName) and name.store_type == "memory"
 
 
-def windowing(windows: Windows, retention: Duration | None, idle_after: Duration | None, site: CallSite) -> Windowing:
+def windowing(
+    windows: Windows,
+    retention: Duration | None,
+    idle_after: Duration | None,
+    site: CallSite,
+    before: Windowing | None = None,
+) -> Windowing:
     """Windows, kept for as long as they need to be, or for the retention given, if it is no shorter."""
+    if before is not None:
+        raise TopologyError(
+            f"{site}: the group has windows already, {before.windows!r}; call windowed_by once, and for a second "
+            "aggregation on the group itself"
+        )
     if not isinstance(windows, TimeWindows | UnlimitedWindows | SlidingWindows | SessionWindows):
         raise TopologyError(f"{site}: expected windows such as ms.tumbling('10s'), got {windows!r}")
     needed, idle_after_ms = needed_ms(windows), idle_ms(idle_after, site)

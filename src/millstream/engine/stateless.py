@@ -90,7 +90,9 @@ def select_key(node: SelectKey, downstream: Downstream, parts: Parts) -> NodeFun
         try:
             new = fn(value)
         except Exception as error:
-            return failed(node.name, node.site, error)
+            if value is not None or not node.of_fields:
+                return failed(node.name, node.site, error)
+            new = None
         return forward(new, value, timestamp)
 
     def by_key_and_value(key: Any, value: Any, timestamp: int) -> None:

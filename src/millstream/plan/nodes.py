@@ -211,9 +211,10 @@ class Map(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectKey(Node):
-    """A new key; the value stays."""
+    """A new key; the value stays. `of_fields`: the key is made of fields, so a null value has a null key."""
 
     mapper: UserFunction
+    of_fields: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
