@@ -37,6 +37,7 @@ OPERATORS = (
 )
 
 NO_EXAMPLE = {
+    "connect": "it takes a program that runs elsewhere; docs/queries.md shows it, tests/remote run it",
     "App.run": "it runs until it is stopped, on a broker; README.md shows it, tests/runtime run it",
     "ProcessorContext.target": "what forward asks; it is called by the engine",
     "SchemaRegistry.register": "asked by serdes; AvroSerde shows what comes of it",

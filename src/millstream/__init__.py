@@ -51,6 +51,7 @@ from millstream.dsl import (
 )
 from millstream.engine import FailedRecord, Message, Processor, ProcessorContext, RecordContext, RecordMetadata
 from millstream.errors import MillstreamError, TopologyError
+from millstream.remote import connect
 from millstream.serde import (
     BOOLEAN,
     BYTES,
@@ -136,6 +137,7 @@ __all__ = [
     "avro_type",
     "collect_list",
     "collect_set",
+    "connect",
     "count",
     "count_distinct",
     "earliest",

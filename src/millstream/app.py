@@ -90,7 +90,7 @@ class App(Program):
                 unavailable_after_ms=settings.broker_timeout_ms,
             )
             self._worker = Worker(topology, settings, client)
-            stack.enter_context(worker_service(settings, self._worker.status, client, SystemClock()))
+            stack.enter_context(worker_service(settings, self._worker, client, SystemClock()))
             self._worker.run(stack.enter_context(stopped_by_signals(stop)))
 
     def status(self) -> WorkerStatus:

@@ -80,6 +80,19 @@ class StateError(MillstreamError):
     """A store, its changelog or its folder is not what the program needs."""
 
 
+class QueryError(MillstreamError):
+    """A question to a store of a running application has no answer. `reason` says why, for programs.
+
+    `task` is the one to ask, where the question came to another worker than its.
+    """
+
+    def __init__(self, message: str, reason: str, task: str | None = None) -> None:
+        super().__init__(message)
+        self.task = task
+        self.reason = reason
+        self.retriable = reason in ("migrated", "not_started", "not_up_to_bound")
+
+
 # --- Kafka
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from millstream.engine.compiler import compile_nodes
 from millstream.engine.context import TaskContext
 from millstream.engine.event_loop import EventLoop
+from millstream.engine.facades import results_of
 from millstream.engine.failures import Failures
 from millstream.engine.global_tables import GlobalTables
 from millstream.engine.inputs import PartitionInput, Run, TaskInputs
@@ -18,6 +19,7 @@ from millstream.engine.metrics import TaskMetrics
 from millstream.engine.outbox import Outbox
 from millstream.engine.parts import NodeFunction, Parts
 from millstream.engine.punctuation import NEVER
+from millstream.engine.queries import Page, Query, read
 from millstream.engine.reused import readable, restore_reused
 from millstream.engine.rows import Refusals, RowDecoder
 from millstream.engine.settings import EngineSettings
@@ -28,7 +30,7 @@ from millstream.plan.internal import TaskId, TaskSpec, changelog_topic, internal
 from millstream.plan.nodes import Source
 from millstream.plan.topology import SubTopology
 from millstream.serde import bound, exact
-from millstream.state import CacheBudget, Changes, TaskDisk
+from millstream.state import Access, CacheBudget, Changes, TaskDisk
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +345,11 @@ class Task:
             item.discard()
         for discard in self._parts.discards:
             discard()
+
+    def read(self, query: Query) -> Page:
+        """Answer a question from outside, between two rounds."""
+        spec, nodes = self._parts.specs[query.store], self._parts.nodes
+        return read(spec, self._stores[query.store], Access(result=results_of(query.store, nodes)), query)
 
     def sizes(self) -> dict[str, int]:
         """About how many rows stores have; without those that would have to be walked through to know it."""

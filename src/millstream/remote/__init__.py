@@ -1,7 +1,21 @@
 """A running application as others see it: who has its tasks, and what its workers tell."""
 
+from millstream.remote.connection import RunningApp, connect
 from millstream.remote.directory import Directory, Place
 from millstream.remote.overview import Overview, TaskLine, WorkerLine, overview
 from millstream.remote.questions import WorkerClient
+from millstream.remote.stores import Found, RemoteStore
 
-__all__ = ["Directory", "Overview", "Place", "TaskLine", "WorkerClient", "WorkerLine", "overview"]
+__all__ = [
+    "Directory",
+    "Found",
+    "Overview",
+    "Place",
+    "RemoteStore",
+    "RunningApp",
+    "TaskLine",
+    "WorkerClient",
+    "WorkerLine",
+    "connect",
+    "overview",
+]

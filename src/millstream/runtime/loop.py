@@ -38,7 +38,9 @@ class Loop:
         self._outbox = surroundings.outbox
         self._outlet = outlet
         self._cache = surroundings.local.budget
-        self._tasks = Tasks(surroundings, tables)
+        self.tasks = self._tasks = Tasks(surroundings, tables)
+        self.table, self.global_tables = surroundings.table, tables.tables
+        self.asked = False  # lately, by somebody who wants to be answered soon
         self._committer = committer
         self._processing = Processing(surroundings.intake, surroundings.settings, surroundings.clock)
         self._changes: deque[GroupChange] = deque()
@@ -124,9 +126,9 @@ class Loop:
 
     def _fetch(self) -> None:
         self._intake.regulate()
-        self._intake.fetch(
-            idle_wait_ms(worked=self._worked, held_back=self._processing.held_back, until_timer_ms=self._until_timer())
-        )
+        held_back = self._processing.held_back or self.asked
+        until_timer_ms = self._until_timer()
+        self._intake.fetch(idle_wait_ms(worked=self._worked, held_back=held_back, until_timer_ms=until_timer_ms))
 
     def _round(self) -> None:
         began = self._spans.begin()

@@ -80,6 +80,11 @@ class Tally:
         yield from procedure
         self._commit_ms += self._clock.monotonic_ms() - began_ms
 
+    def lag(self, held: HeldTask) -> int | None:
+        """Records of a task's inputs that are written and not processed; None while that is not known."""
+        lags = [self._intake.lag(source) for source in held.spec.inputs]
+        return None if None in lags else sum(lag or 0 for lag in lags) + held.task.buffered_rows()
+
     def _look_rarely(self) -> None:
         """What costs more than the rest, once a second."""
         self._sizes = {str(held.spec.id): held.compiled.sizes() for held in self._tasks if held.compiled is not None}

@@ -20,6 +20,7 @@ from millstream.runtime.local_state import LocalState, changelogs_on_disk
 from millstream.runtime.loop import Loop
 from millstream.runtime.opening import Surroundings
 from millstream.runtime.outlet import Outlet
+from millstream.runtime.questions import Questions
 from millstream.runtime.startup import Ground, start_up
 from millstream.runtime.status import WorkerStatus
 from millstream.runtime.topics import Prepared
@@ -41,6 +42,7 @@ class Worker:
         self._client = client
         self._clock = clock or SystemClock()
         self._status = WorkerStatus()
+        self.questions = Questions(topology)
 
     def status(self) -> WorkerStatus:
         """The latest snapshot; from any thread."""
@@ -49,11 +51,13 @@ class Worker:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; then commit, leave the group and return."""
         with ExitStack() as stack:
+            stack.callback(self.questions.close)
             loop = self._started(stack)
             stack.callback(loop.abandon)
             stack.enter_context(rare_collections())
             while not stop.is_set():
                 loop.turn()
+                self.questions.serve(loop)
                 self._status = loop.tally.snapshot()
             loop.finish()
             self._status = loop.tally.last()

@@ -11,33 +11,33 @@ import msgspec
 
 from millstream.client.contract import KafkaClient
 from millstream.config import Settings
-from millstream.runtime import WorkerStatus
+from millstream.runtime import Worker, WorkerStatus
 from millstream.runtime.clock import Clock
 from millstream.runtime.task_table import tasks_topic
 from millstream.service.announcing import Announcer, announcing
 from millstream.service.health import Judgement, alive, ready
 from millstream.service.http import Answer, Route, serving
 from millstream.service.metrics import CONTENT_TYPE, exposition
+from millstream.service.store_routes import store_routes
 
 LOG = logging.getLogger("millstream.service")
 
 
 @contextmanager
-def worker_service(
-    settings: Settings, status: Callable[[], WorkerStatus], client: KafkaClient, clock: Clock
-) -> Iterator[str | None]:
+def worker_service(settings: Settings, worker: Worker, client: KafkaClient, clock: Clock) -> Iterator[str | None]:
     """Serve a worker's routes where `http` says, and tell others where; gives the address, None without the setting."""
     if settings.http is None:
         yield None
         return
+    all_routes = {**routes(settings, worker.status, clock), **store_routes(worker.questions)}
     with ExitStack() as stack:
-        address = stack.enter_context(serving(settings.http, routes(settings, status, clock)))
+        address = stack.enter_context(serving(settings.http, all_routes))
         LOG.info("%s answers at http://%s", settings.application_id, address)
         producer = client.producer()
         stack.callback(producer.close)
         topic = tasks_topic(settings.application_id)
         announcer = Announcer(producer, topic, settings.advertise or reachable(address), clock)
-        stack.enter_context(announcing(announcer, status))
+        stack.enter_context(announcing(announcer, worker.status))
         yield address
 
 
