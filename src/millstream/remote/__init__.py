@@ -4,6 +4,7 @@ from millstream.remote.connection import RunningApp, connect
 from millstream.remote.directory import Directory, Place
 from millstream.remote.overview import Overview, TaskLine, WorkerLine, overview
 from millstream.remote.questions import WorkerClient
+from millstream.remote.reset import Reset, ResetPlan
 from millstream.remote.stores import Found, RemoteStore
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "Overview",
     "Place",
     "RemoteStore",
+    "Reset",
+    "ResetPlan",
     "RunningApp",
     "TaskLine",
     "WorkerClient",
