@@ -10,6 +10,7 @@ import sys
 
 import millstream as ms
 from benchmarks.data import BENCHMARKS_TOPIC, CONTRACTS_TOPIC
+from benchmarks.workloads import chosen
 
 WINDOW = ms.tumbling("10s", grace="5s")
 
@@ -146,12 +147,16 @@ PROGRAMS = {
     "W3": joined,
     "W4": paired,
     "W5": alerts,
+    "W6": counted,
     "W8": visits,
 }
 
 
 def application(workload: str, application_id: str, source: str, output: str, **settings: object) -> ms.App:
     """The application of a workload, ready to run."""
+    (chosen_one,) = chosen(workload)
+    if chosen_one.exactly_once:
+        settings["processing_guarantee"] = "exactly_once_v2"
     app = ms.App(application_id, emit="every" if workload == "W2n" else "latest", **settings)
     PROGRAMS[workload](app, source, output)
     return app

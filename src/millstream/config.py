@@ -134,6 +134,11 @@ class Settings:
     on_decode_error: Any = setting("fail", '"fail", "skip", or a function: a record that cannot be decoded.')
     on_error: Any = setting("fail", '"fail", "skip", or a function: a user function that raised.')
     on_send_error: Any = setting("fail", '"fail", "skip", or a function: a result that cannot be encoded.')
+    on_uncaught: Literal["stop", "replace", "stop_all"] = setting(
+        "stop",
+        'When processing fails: "stop" ends the worker, "replace" begins it anew from the last commit, unless the same '
+        'record fails three times; "stop_all" ends all workers of `--workers`.',
+    )
     dead_letters: str | None = setting(None, "Topic for records that failed.")
 
     kafka: Mapping[str, object] = setting({}, "librdkafka properties of every client, security above all.", secret=True)
@@ -177,6 +182,8 @@ class Settings:
             raise ConfigError(f'log_format={self.log_format!r}: give "text" or "json"')
         if self.idle not in ("off", "wall-clock"):
             raise ConfigError(f'idle={self.idle!r}: give "off" or "wall-clock"')
+        if self.on_uncaught not in ("stop", "replace", "stop_all"):
+            raise ConfigError(f'on_uncaught={self.on_uncaught!r}: give "stop", "replace" or "stop_all"')
         self._check_commits()
         for name in (
             "idle_after_ms",

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from millstream.cli.program import load_app
+from millstream.cli.workers import configure_worker, supervise
 from millstream.config_sources import CONFIG, variable
 
 
@@ -21,6 +22,11 @@ def run(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Settings in TOML; else millstream.toml beside the program.")
     ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="Worker processes that share the tasks; one that fails is restarted."),
+    ] = 1,
+    worker: Annotated[str | None, typer.Option(hidden=True)] = None,
     given: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting; repeatable, over all others.")
     ] = None,
@@ -33,4 +39,9 @@ def run(
     app = load_app(program)
     if bootstrap is not None:
         app.configure(bootstrap_servers=bootstrap)
-    app.run()
+    if worker is not None:
+        app.run(configure_worker(app, worker))
+    elif workers > 1:
+        raise typer.Exit(supervise(app, program, bootstrap, workers))
+    else:
+        app.run()

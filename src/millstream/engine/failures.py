@@ -76,7 +76,10 @@ class Failures:
             raise self._unanswered(error, failed) from error
         if self._skipped(self._settings.on_error, failed, self._context.headers):
             return
-        raise ProcessingError(f"{self._place(failed)}: {site} failed: {type(error).__name__}: {error}") from error
+        raise ProcessingError(
+            f"{self._place(failed)}: {site} failed: {type(error).__name__}: {error}; mend the function, or set "
+            'on_error="skip" and dead_letters="a topic" to go on without such records'
+        ) from error
 
     def unexpected(self, error: Exception) -> ProcessingError:
         """Something failed for the record at hand that no handler is asked about, such as a key without a hash."""

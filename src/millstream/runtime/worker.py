@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 from millstream.client.contract import DataConsumer, KafkaClient, Membership
 from millstream.config import Settings
 from millstream.engine import Outbox
+from millstream.errors import MillstreamError
 from millstream.plan.topology import Topology
 from millstream.runtime.clock import Clock, SystemClock
 from millstream.runtime.collector import rare_collections
@@ -21,11 +23,15 @@ from millstream.runtime.loop import Loop
 from millstream.runtime.opening import Surroundings
 from millstream.runtime.outlet import Outlet
 from millstream.runtime.questions import Questions
+from millstream.runtime.renewals import Renewals
+from millstream.runtime.restarts import STOP_ALL
 from millstream.runtime.startup import Ground, start_up
 from millstream.runtime.status import WorkerStatus
 from millstream.runtime.topics import Prepared
 from millstream.runtime.transaction import Transaction
 from millstream.runtime.worker_tables import WorkerTables
+
+LOG = logging.getLogger("millstream.runtime")
 
 
 class Worker:
@@ -33,7 +39,8 @@ class Worker:
 
     Whatever ends it, also `kill -9`, nothing that was acknowledged to it is lost. At-least-once: what was not committed
     is done again. Exactly-once: what was not committed is never seen. `run` raises what stopped it: ProcessingError and
-    its like after what came before was committed, KafkaError and other failures of the clients without a commit.
+    its like after what came before was committed, KafkaError and other failures of the clients without a commit. Before
+    that it goes on with new clients, from the last commit, as far as `Renewals` has it.
     """
 
     def __init__(self, topology: Topology, settings: Settings, client: KafkaClient, clock: Clock | None = None) -> None:
@@ -50,8 +57,28 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; then commit, leave the group and return."""
+        with closing(self.questions):
+            self._run_with_renewals(stop)
+
+    def _run_with_renewals(self, stop: threading.Event) -> None:
+        renewals = Renewals(self._settings.on_uncaught, self._settings.give_up_after_ms)
+        while True:
+            began_ms = self._clock.monotonic_ms()
+            try:
+                self._run_once(stop)
+            except MillstreamError as error:
+                wait_ms = renewals.failed(error, began_ms=began_ms, now_ms=self._clock.monotonic_ms())
+                if wait_ms is None or stop.is_set():
+                    if self._settings.on_uncaught == "stop_all":
+                        error.exit_status = STOP_ALL
+                    raise
+                LOG.error("%s; the worker begins anew from its last commit in %g s", error, wait_ms / 1000)
+                stop.wait(wait_ms / 1000)
+            if stop.is_set():
+                return
+
+    def _run_once(self, stop: threading.Event) -> None:
         with ExitStack() as stack:
-            stack.callback(self.questions.close)
             loop = self._started(stack)
             stack.callback(loop.abandon)
             stack.enter_context(rare_collections())

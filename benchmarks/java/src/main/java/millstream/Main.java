@@ -14,6 +14,9 @@ public final class Main {
 
     public static void main(String[] arguments) throws InterruptedException {
         Properties settings = settings(arguments[1], arguments[2], arguments[5], arguments[6]);
+        if (arguments[0].equals("W6")) {
+            settings.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
+        }
         var topology = Workloads.build(arguments[0], arguments[3], arguments[4]).build(settings);
         var streams = new KafkaStreams(topology, settings);
         var done = new CountDownLatch(1);
