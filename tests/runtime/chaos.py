@@ -48,6 +48,7 @@ class Trial:
     def __init__(self, bootstrap: str, name: str, partitions: int, settings: dict[str, object]) -> None:
         self.client = LibrdkafkaClient(bootstrap)
         self.given = 0
+        self.static = True
         self._bootstrap = bootstrap
         self._name = name
         self._partitions = partitions
@@ -59,8 +60,9 @@ class Trial:
         admin.close()
 
     def start(self, number: int) -> None:
-        """A worker; one with the same number takes its place in the group at once."""
-        settings = json.dumps({**self._settings, "group_instance_id": f"{self._name}-{number}"})
+        """A worker; one with the same number takes its place in the group at once, if it is static."""
+        own = {"group_instance_id": f"{self._name}-{number}"} if self.static else {}
+        settings = json.dumps({**self._settings, **own})
         command = [sys.executable, "-m", "tests.runtime.chaos", self._bootstrap, self._name, settings]
         self._workers[number] = subprocess.Popen(command)
 
@@ -69,6 +71,15 @@ class Trial:
         assert worker.poll() is None, f"worker {number} has ended by itself"
         worker.kill()
         worker.wait(10)
+
+    @contextmanager
+    def standing_still(self, number: int) -> Iterator[None]:
+        """A worker that does nothing for a while, and doesn't know of it."""
+        self._workers[number].send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._workers[number].send_signal(signal.SIGCONT)
 
     def give(self, count: int) -> None:
         """More records for both inputs."""
@@ -129,12 +140,22 @@ def trial(bootstrap: str, name: str, partitions: int, folder: Path, **settings: 
         made.abandon()
 
 
-def kill_at_random(made: Trial, workers: int, kills: int, seed: int) -> None:
-    """Give records, and kill workers at moments that nobody chose; each is started again at once."""
+def kill_at_random(
+    made: Trial, workers: int, kills: int, seed: int, break_broker: Callable[[], None] | None = None
+) -> None:
+    """Give records, and kill workers at moments that nobody chose; each is started again at once.
+
+    `break_broker` is called three times, with half a second of records before and after each.
+    """
     chance = random.Random(seed)
     for number in range(workers):
         made.start(number)
-    for _ in range(kills):
+    breaks = {kills // 4, kills // 2, 3 * kills // 4} if break_broker is not None else set()
+    for turn in range(kills):
+        if turn in breaks and break_broker is not None:
+            made.give(100)
+            break_broker()
+            made.give(100)
         until = time.monotonic() + chance.uniform(0.5, 3.0)
         while time.monotonic() < until:
             made.give(chance.randrange(5, 60))

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from tests.client.brokers import unique
+from tests.kafka.apache import ApacheKafka
 from tests.runtime.chaos import Trial, kill_at_random, trial
 from tests.runtime.running import EVENT_TIME, read_all, running, write
 
 import millstream as ms
+from millstream.broker.launch import EmbeddedBroker
 from millstream.errors import ProcessingError
 
 STORE = {"embedded": "memory", "apache": "rocksdb"}
@@ -42,6 +44,67 @@ def test_workers_that_are_killed_at_random_moments(request, bootstrap, tmp_path,
     broker = request.node.callspec.params["bootstrap"]
     with trial(bootstrap, unique("chaos"), 2, tmp_path, store=STORE[broker], **settings(guarantee)) as made:
         kill_at_random(made, workers=2, kills=2, seed=7)
+        check(made, guarantee, limit_s=60)
+        assert made.stop() == [0, 0]
+
+
+class EmbeddedNode:
+    """A broker of its own that can be killed."""
+
+    def __init__(self, broker: EmbeddedBroker) -> None:
+        self.bootstrap = broker.bootstrap
+        self._broker = broker
+
+    def kill_and_restart(self) -> None:
+        self._broker.kill()
+        self._broker.restart()
+
+
+class ApacheNode:
+    def __init__(self, node: ApacheKafka) -> None:
+        self.bootstrap = node.bootstrap
+        self._node = node
+
+    def kill_and_restart(self) -> None:
+        self._node.restart(kill=True)
+
+
+@pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
+def node(request, tmp_path):
+    if request.param == "embedded":
+        with EmbeddedBroker.private(tmp_path / "broker") as broker:
+            yield EmbeddedNode(broker)
+    else:
+        yield ApacheNode(request.getfixturevalue("apache_kafka"))
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("guarantee", ["exactly_once_v2", "at_least_once"])
+def test_twenty_kills_of_workers_and_three_of_the_broker(node, tmp_path, guarantee):
+    chosen = settings(guarantee)
+    with trial(node.bootstrap, unique("chaos"), 8, tmp_path / "state", store="rocksdb", **chosen) as made:
+        kill_at_random(made, workers=3, kills=20, seed=11, break_broker=node.kill_and_restart)
+        check(made, guarantee, limit_s=240)
+        assert made.stop() == [0, 0, 0]
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("guarantee", ["exactly_once_v2"])
+def test_a_worker_that_stood_still_and_goes_on_is_fenced(apache_kafka, tmp_path, guarantee):  # X5, X9
+    """Its session ends meanwhile, and another has its tasks."""
+    session = {"session.timeout.ms": 1000, "heartbeat.interval.ms": 200}
+    bootstrap = apache_kafka.bootstrap
+    with trial(bootstrap, unique("zombie"), 2, tmp_path, consumer=session, **settings(guarantee)) as made:
+        made.static = False
+        made.start(0)
+        made.give(100)
+        assert made.until(lambda: made.counts() == made.expected_counts(), 60)
+        with made.standing_still(0):
+            made.start(1)
+            made.give(200)
+            assert made.until(lambda: made.counts() == made.expected_counts(), 60), "the other one has the tasks"
+        made.give(200)
         check(made, guarantee, limit_s=60)
         assert made.stop() == [0, 0]
 

@@ -103,6 +103,13 @@ def test_one_worker_may_stop_them_all():  # X18
     assert Parent(WAITS, "raise SystemExit(3)").ended() == 3
 
 
+def test_a_worker_that_is_stopped_while_it_still_starts_has_not_failed(capfd):
+    parent = Parent("import time; print('up', flush=True); time.sleep(60)")
+    until(lambda: "up" in capfd.readouterr().out)
+    parent.stop.set()
+    assert parent.ended() == 0
+
+
 def test_a_worker_that_does_not_stop_is_killed(capfd, caplog):
     parent = Parent(DEAF, limit_ms=300)
     until(lambda: "up" in capfd.readouterr().out)

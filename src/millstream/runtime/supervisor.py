@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import sys
 import threading
@@ -117,7 +118,8 @@ class Supervisor:
                 LOG.error("worker %d did not stop within %d ms, and is killed", child.number, limit_ms)
                 child.process.kill()
                 status = child.process.wait(KILLED_LIMIT_S)
-            self._part(child, status)
+            # One that was told before it listened to signals has done nothing yet.
+            self._part(child, 0 if status == -signal.SIGTERM else status)
 
     def _part(self, child: Child, status: int) -> None:
         """Its process has ended: let what it still said come out."""
