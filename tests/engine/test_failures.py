@@ -167,6 +167,13 @@ def test_a_failing_processor_and_punctuation() -> None:  # X15, P5
         Driven(app).pipe("in a x 1")
 
 
+def test_an_update_that_is_passed_on_at_the_end_of_a_round() -> None:
+    app = latest()
+    app.stream("in", value=str).group_by_key().count().map_values(lambda n: n // 0).to_stream().to("out")
+    with pytest.raises(ProcessingError, match=r"KTABLE-MAPVALUES-\d+, an update that was held back: map_values"):
+        Driven(app).pipe("in a x 1")
+
+
 def test_a_failure_below_a_processor_is_not_the_processors() -> None:
     class Forwarding:
         def init(self, context: ms.ProcessorContext) -> None:

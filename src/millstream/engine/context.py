@@ -24,17 +24,28 @@ class TaskContext:
     """The task's clocks, and where the record at hand came from.
 
     `rows` and `row` are the source record; `row` is kept only in sub-topologies that have processors. While a
-    punctuation runs, `rows` is None (rule P1). `latest` is false while an update of a versioned table is passed on that
-    is not its key's latest version (rule K17).
+    punctuation runs, `rows` is None (rule P1), as it is while updates are passed on that were held back. `latest` is
+    false while an update of a versioned table is passed on that is not its key's latest version (rule K17).
     """
 
-    __slots__ = ("commit_requested", "headers", "latest", "row", "rows", "stream_time", "timestamp", "wall_ms")
+    __slots__ = (
+        "commit_requested",
+        "headers",
+        "latest",
+        "punctuating",
+        "row",
+        "rows",
+        "stream_time",
+        "timestamp",
+        "wall_ms",
+    )
 
     def __init__(self, wall_ms: int) -> None:
         self.rows: LoadedRows | None = None
         self.row = -1
         self.headers: Headers = ()
         self.latest = True
+        self.punctuating = False
         self.timestamp = -1
         self.stream_time = -1
         self.wall_ms = wall_ms

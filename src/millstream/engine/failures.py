@@ -136,6 +136,8 @@ class Failures:
         self._metrics.dead_letters += 1
 
     def _place(self, failed: FailedRecord) -> str:
-        if failed.source is None:
+        if failed.source is None and self._context.punctuating:
             return f"task {self._task}, punctuation of {failed.node}"
+        if failed.source is None:
+            return f"task {self._task}, {failed.node}, an update that was held back"
         return f"task {self._task}, {failed.source} offset {failed.offset}"

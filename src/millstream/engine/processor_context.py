@@ -156,12 +156,15 @@ class ProcessorContext:
 
         def call(now: int) -> None:
             task.rows, task.headers, task.timestamp = None, (), now  # P1
+            task.punctuating = True
             try:
                 callback(now)
             except MillstreamError:
                 raise
             except Exception as error:
                 failed(node.name, node.site, error)
+            finally:
+                task.punctuating = False
 
         return call
 

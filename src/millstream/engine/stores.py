@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from millstream.plan.nodes import StoreKind, StoreSpec, StoreType
-from millstream.serde import bound, exact
+from millstream.serde import bound, lasting
 from millstream.state import (
     Changes,
     Disk,
@@ -103,7 +103,7 @@ def stores_on_disk(stores: Iterable[StoreSpec], default: StoreType) -> list[str]
 
 def open_store(spec: StoreSpec, topic: str, disk: Disk | None = None) -> Rows:
     """A store whose contents are written to a topic, its changelog, or read from one: empty, or what its disk has."""
-    key, value = bound(spec.key, topic, is_key=True), exact(bound(spec.value, topic, is_key=False))
+    key, value = bound(spec.key, topic, is_key=True), lasting(bound(spec.value, topic, is_key=False))
     match spec.kind:
         case "window":
             retention_ms = spec.retention_ms + spec.shows_ms

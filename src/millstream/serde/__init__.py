@@ -9,6 +9,7 @@ from millstream.serde.functions import FunctionSerde, serde_from
 from millstream.serde.infer import serde_for
 from millstream.serde.json import JsonSerde, is_hashable
 from millstream.serde.json_schema import JsonSchemaSerde
+from millstream.serde.lasting import lasting
 from millstream.serde.lists import ListSerde
 from millstream.serde.murmur2 import partition_for
 from millstream.serde.protobuf import ProtobufSerde
@@ -53,6 +54,7 @@ __all__ = [
     "bound",
     "exact",
     "is_hashable",
+    "lasting",
     "partition_for",
     "serde_for",
     "serde_from",
