@@ -24,6 +24,8 @@ VERSIONS = ("keep_versions",)  # a changelog of versions is not compacted within
 INNER_STREAM_JOINS = ("stream_join", "self_join")
 OUTER_STREAM_JOINS = ("left_stream_join", "outer_stream_join")
 JOINS = ("join", "left_join", "global_join", "left_global_join")
+TABLES = ("table_group", "table_join", "outer_table_join")
+VERSIONED_JOINS = ("versioned_join",)  # its changelog is not compacted either
 WINDOWS = (
     "session",
     "slide",
@@ -257,6 +259,22 @@ class Building:
 
     def left_join(self, stream: Values) -> Values:
         return stream.left_join(self.table, lambda v, row: {**v, "row": number(row)}, name=f"j{self.count}")
+
+    def table_group(self, stream: Values) -> Values:
+        rows = stream.to_table().filter(lambda v: number(v) % 4 != 3)
+        groups = rows.group_by(lambda _, v: (v["g"], v), name=f"g{self.count}")
+        sums = groups.aggregate(n=ms.count(), total=ms.sum("n"), all=ms.collect_list("n"))
+        return self._numbers(sums.map_values(lambda sums: sums.total + len(sums.all)))
+
+    def table_join(self, stream: Values) -> Values:
+        return stream.to_table().join(self.table, _pair).to_stream()
+
+    def outer_table_join(self, stream: Values) -> Values:
+        return stream.to_table().outer_join(self.table, _pair).to_stream()
+
+    def versioned_join(self, stream: Values) -> Values:
+        rows = stream.to_table(store=f"v{self.count}", history=30)
+        return self.streams[-1].left_join(rows, _pair, grace=8, name=f"j{self.count}")
 
     def stream_join(self, stream: Values) -> Values:
         window = ms.join_window(before=7, after=4, grace=5)

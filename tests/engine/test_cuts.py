@@ -20,6 +20,8 @@ from tests.engine.programs import (
     SHAPES,
     STATEFUL,
     STATELESS,
+    TABLES,
+    VERSIONED_JOINS,
     VERSIONS,
     WINDOWS,
     build,
@@ -104,7 +106,17 @@ def contents(plan: Plan, spec: TaskSpec, changelog: Log) -> dict[TopicPartition,
 
 
 ALL = recipes(
-    *STATELESS, *STATEFUL, *KEEPING, *VERSIONS, *WINDOWS, *JOINS, *INNER_STREAM_JOINS, *OUTER_STREAM_JOINS, *SHAPES
+    *STATELESS,
+    *STATEFUL,
+    *KEEPING,
+    *VERSIONS,
+    *WINDOWS,
+    *JOINS,
+    *TABLES,
+    *VERSIONED_JOINS,
+    *INNER_STREAM_JOINS,
+    *OUTER_STREAM_JOINS,
+    *SHAPES,
 )
 
 
@@ -112,6 +124,17 @@ ALL = recipes(
 @example([("join", 1)], 13, 1, 4300, "none")  # two partitions that begin with a record that cannot be decoded
 @given(ALL, st.integers(0, 40), st.integers(1, 3), st.integers(0, 2**32), st.sampled_from(("none", "all")))
 def test_cuts_change_no_byte(recipe: Recipe, size: int, partitions: int, seed: int, optimize: str) -> None:
+    check_cuts(recipe, size, partitions, seed, optimize)
+
+
+@pytest.mark.nightly
+@settings(QUICK, max_examples=2_000)
+@given(ALL, st.integers(0, 40), st.integers(1, 3), st.integers(0, 2**32), st.sampled_from(("none", "all")))
+def test_cuts_change_no_byte_at_length(recipe: Recipe, size: int, partitions: int, seed: int, optimize: str) -> None:
+    check_cuts(recipe, size, partitions, seed, optimize)
+
+
+def check_cuts(recipe: Recipe, size: int, partitions: int, seed: int, optimize: str) -> None:
     random = Random(seed)
     topics = topics_of(random, size)
     plan = plan_of(recipe, topics, partitions, optimize=optimize)
@@ -131,6 +154,7 @@ RESTORABLE = recipes(
     *KEEPING,
     *WINDOWS,
     *JOINS,
+    *TABLES,
     *INNER_STREAM_JOINS,
     *SHAPES,
 )

@@ -11,7 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from millstream.plan.internal import TaskSpec
-from tests.engine.programs import INNER_STREAM_JOINS, JOINS, KEEPING, SHAPES, STATEFUL, STATELESS, WINDOWS, recipes
+from tests.engine.programs import (
+    INNER_STREAM_JOINS,
+    JOINS,
+    KEEPING,
+    SHAPES,
+    STATEFUL,
+    STATELESS,
+    TABLES,
+    WINDOWS,
+    recipes,
+)
 from tests.engine.replay import Files, FilesInMemory, Replay, RocksFiles, restore
 from tests.engine.tasks import Log, Plan, one_record_rounds
 from tests.engine.test_cuts import ALL, Recipe, contents, inputs_of_all_tasks, plan_of, told, topics_of
@@ -25,6 +35,7 @@ RESTORABLE = recipes(
     *KEEPING,
     *WINDOWS,
     *JOINS,
+    *TABLES,
     *INNER_STREAM_JOINS,
     *SHAPES,
 )
