@@ -168,7 +168,17 @@ def test_patterns_find_topics_also_later(cluster: Cluster) -> None:
     assert alone.indexes == [0, 1]
     assert cluster.beat("b", 0, topics=None, pattern="(").error is ErrorCode.invalid_regular_expression
     assert cluster.beat("b", 0, topics=None, pattern="(?=t)").error is ErrorCode.invalid_regular_expression
+    assert cluster.beat("b", 0, topics=None, pattern="a{1000}" * 140).error is ErrorCode.invalid_regular_expression
     assert list(cluster.group.members) == ["a"]
+
+
+@pytest.mark.timeout(10)
+def test_no_pattern_holds_up_the_broker() -> None:
+    name = "t" * 200  # with this pattern Python's own expressions try 2 ** 200 ways
+    cluster = Cluster(FakeTopics(**{name: 1, name + "b": 1}))
+    alone = Member(cluster, "a", topics=None, pattern="(t|t)*b")
+    alone.beat()
+    assert alone.indexes == [0]
 
 
 def test_members_may_want_different_topics() -> None:
