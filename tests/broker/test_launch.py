@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -82,6 +85,32 @@ def test_programs_that_start_together_agree_and_it_goes_when_they_are_killed(tmp
             user.communicate("\n", timeout=PATIENCE_S)
             assert user.returncode == -9
     wait_gone(address)
+
+
+def test_one_that_is_busy_is_waited_for(tmp_path: Path) -> None:
+    with EmbeddedBroker.shared(tmp_path) as first:
+        address = first.bootstrap
+        process = first._process
+        assert process is not None
+        process.send_signal(signal.SIGSTOP)
+        later = threading.Timer(2.5, process.send_signal, (signal.SIGCONT,))  # longer than one try takes
+        later.start()
+        with EmbeddedBroker.shared(tmp_path) as second:
+            assert second.bootstrap == address
+        assert first._process is process, "nobody ended it"
+        later.join()
+
+
+def test_one_that_goes_down_is_waited_for(tmp_path: Path) -> None:
+    with EmbeddedBroker.shared(tmp_path) as first, (tmp_path / "running").open() as going:
+        address = first.bootstrap
+        first.kill()
+        fcntl.flock(going, fcntl.LOCK_EX)  # as a broker does that has left its port, and closes its files
+        later = threading.Timer(0.3, fcntl.flock, (going, fcntl.LOCK_UN))
+        later.start()
+        assert first.bootstrap == address
+        assert first._process is not None
+        later.join()
 
 
 def test_a_broker_of_another_folder_on_the_remembered_port_is_not_taken(tmp_path: Path, broker: EmbeddedBroker) -> None:

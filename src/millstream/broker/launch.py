@@ -24,7 +24,8 @@ from types import TracebackType
 
 from millstream.errors import BrokerStartError
 
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 120.0  # large logs are read anew after the machine was started; one that ends is noticed at once
+ANSWER_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 _READY = "millstream broker ready on "
 _POLL_S = 0.01
@@ -120,10 +121,9 @@ class EmbeddedBroker:
     def _ensure(self) -> None:
         """Make sure that the folder's broker answers; programs that start at the same time agree on one."""
         with _exclusive(self._home / "start"):
-            last = _read_address(self._home / "address")
-            if last and _is_locked(self._home / "running") and _answers(last):
-                self._address = last
+            if self._found():
                 return
+            last = _read_address(self._home / "address")
             if self._process is not None:
                 self._terminate()
             port = int(last.rpartition(":")[2]) if last else 0
@@ -133,7 +133,22 @@ class EmbeddedBroker:
                 if port == 0 or _port_free(port):
                     raise
                 self._start(0)
-            (self._home / "address").write_text(self._address)
+
+    def _found(self) -> bool:
+        """Whether a broker runs and answers. One that is busy, or goes down just now, is waited for."""
+        deadline = time.monotonic() + ANSWER_TIMEOUT_S
+        while _is_locked(self._home / "running"):
+            last = _read_address(self._home / "address")
+            if last and _answers(last):
+                self._address = last
+                return True
+            if time.monotonic() > deadline:
+                if self._process is not None:
+                    return False
+                log = self._home / "broker.log"
+                raise BrokerStartError(f"The embedded broker of {self._home} runs and does not answer (its log: {log})")
+            time.sleep(_POLL_S)
+        return False
 
     def _start(self, port: int) -> None:
         # -P: a module in the user's folder must not be taken for one of the standard library.

@@ -37,7 +37,7 @@ _SLICE_S = 0.002
 _REFUSAL_DELAY_S = 0.1
 
 _log = logging.getLogger(__name__)
-RUNNING = "running"
+RUNNING, ADDRESS = "running", "address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class ServerSettings:
 
     `users` names a file on which every program that uses this broker holds a shared lock: the broker stops when nobody
     does. Without it the broker runs until it is told to stop. While it runs it holds a lock on `running` beside that
-    file, so that its programs can tell it from another broker that got its port.
+    file, so that its programs can tell it from another broker that got its port, and writes its own into `address`.
     """
 
     host: str = "127.0.0.1"
@@ -122,6 +122,8 @@ class _Server:
         self._keep_up()
         syncing = loop.create_task(self._sync()) if settings.fsync.interval_ms else None
         host, port = server.sockets[0].getsockname()[:2]
+        if settings.users is not None:
+            settings.users.with_name(ADDRESS).write_text(f"{host}:{port}")
         ready(f"{host}:{port}")
         with self._watched_users():
             await self._stop.wait()
