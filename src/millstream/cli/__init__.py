@@ -11,6 +11,7 @@ from millstream.cli.broker import OWN_OPTIONS, broker
 from millstream.cli.consume import consume
 from millstream.cli.demo import demo
 from millstream.cli.groups import groups
+from millstream.cli.pausing import pause, resume
 from millstream.cli.produce import produce
 from millstream.cli.reset import reset
 from millstream.cli.run import run
@@ -30,7 +31,7 @@ commands = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, run, status, reset, topology, produce, consume):
+for command in (demo, run, status, pause, resume, reset, topology, produce, consume):
     commands.command()(command)
 commands.command(context_settings=OWN_OPTIONS)(broker)
 for family in (topics, groups):

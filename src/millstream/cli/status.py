@@ -87,12 +87,13 @@ def _shown(application: str, found: Overview, committed: Sequence[Lag]) -> Group
     if found.workers:
         parts.append(
             table(
-                ("worker", "answers", "ready", "tasks", "records/s", "records"),
+                ("worker", "answers", "ready", "paused", "tasks", "records/s", "records"),
                 [
                     (
                         each.address,
                         _yes(each.answers),
                         _yes(each.ready),
+                        _yes(each.paused),
                         each.tasks,
                         round(each.records_per_s),
                         each.records,

@@ -19,6 +19,7 @@ class WorkerLine:
     tasks: int = 0
     records_per_s: float = 0.0
     records: int = 0
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,15 @@ def overview(places: Sequence[Place], told: Mapping[str, Mapping[str, Any] | Non
             continue
         held = status["tasks"]
         workers.append(
-            WorkerLine(address, True, status["ready"], len(held), status["records_per_s"], status["records"])
+            WorkerLine(
+                address,
+                True,
+                status["ready"],
+                len(held),
+                status["records_per_s"],
+                status["records"],
+                status.get("paused", False),
+            )
         )
         holders |= {task["id"]: (address, task) for task in held}
     tasks = tuple(_line(place, holders.get(place.task)) for place in places)

@@ -40,6 +40,9 @@ class Loop:
         self._cache = surroundings.local.budget
         self.tasks = self._tasks = Tasks(surroundings, tables)
         self.table, self.global_tables = surroundings.table, tables.tables
+        self.paused = (
+            False  # reads until its buffers are full, restores, commits, stays in the group; processes nothing
+        )
         self.asked = False  # lately, by somebody who wants to be answered soon
         self._committer = committer
         self._processing = Processing(surroundings.intake, surroundings.settings, surroundings.clock)
@@ -70,8 +73,11 @@ class Loop:
         try:
             self._tasks.proceed()
             self._fetch()
-            self._round()
-            self._punctuate()
+            if self.paused:
+                self._worked = False
+            else:
+                self._round()
+                self._punctuate()
             self._emit()
         except MillstreamError as error:
             self._fail(error)

@@ -57,6 +57,7 @@ class WorkerStatus:
     restored: int = 0
     at_ms: float | None = None
     member: bool = False
+    paused: bool = False
     ready: bool = False
 
     @property

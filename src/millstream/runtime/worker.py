@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
+from dataclasses import replace
 
 from millstream.client.contract import DataConsumer, KafkaClient, Membership
 from millstream.config import Settings
@@ -50,10 +51,11 @@ class Worker:
         self._clock = clock or SystemClock()
         self._status = WorkerStatus()
         self.questions = Questions(topology)
+        self.paused = False  # set it from any thread
 
     def status(self) -> WorkerStatus:
         """The latest snapshot; from any thread."""
-        return self._status
+        return replace(self._status, paused=self.paused)
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; then commit, leave the group and return."""
@@ -72,6 +74,7 @@ class Worker:
                     if self._settings.on_uncaught == "stop_all":
                         error.exit_status = STOP_ALL
                     raise
+                self._status = WorkerStatus()  # it begins; its last loop's snapshot would soon look like one that hangs
                 LOG.error("%s; the worker begins anew from its last commit in %g s", error, wait_ms / 1000)
                 stop.wait(wait_ms / 1000)
             if stop.is_set():
@@ -83,6 +86,7 @@ class Worker:
             stack.callback(loop.abandon)
             stack.enter_context(rare_collections())
             while not stop.is_set():
+                loop.paused = self.paused
                 loop.turn()
                 self.questions.serve(loop)
                 self._status = loop.tally.snapshot()

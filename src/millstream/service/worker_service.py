@@ -31,7 +31,7 @@ def worker_service(settings: Settings, worker: Worker, client: KafkaClient, cloc
         return
     all_routes = {**routes(settings, worker.status, clock), **store_routes(worker.questions)}
     with ExitStack() as stack:
-        address = stack.enter_context(serving(settings.http, all_routes))
+        address = stack.enter_context(serving(settings.http, all_routes, switches(worker)))
         LOG.info("%s answers at http://%s", settings.application_id, address)
         producer = client.producer()
         stack.callback(producer.close)
@@ -61,6 +61,18 @@ def routes(settings: Settings, status: Callable[[], WorkerStatus], clock: Clock)
         "/ready": lambda _: _probe(ready(status())),
         "/status": lambda _: Answer.of(_told(application, status())),
     }
+
+
+def switches(worker: Worker) -> Mapping[str, Route]:
+    """What a worker answers to POST: it stops to process, and goes on."""
+
+    def switch(paused: bool) -> Answer:
+        if worker.paused != paused:
+            LOG.warning("paused by a request" if paused else "going on, by a request")
+        worker.paused = paused
+        return Answer.of({"paused": paused})
+
+    return {"/pause": lambda _: switch(True), "/resume": lambda _: switch(False)}
 
 
 def _probe(judgement: Judgement) -> Answer:
