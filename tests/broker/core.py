@@ -31,6 +31,7 @@ class Core:
         self.now_ms = 1_000_000.0
         self.gone: list[Callable[[], None]] = []
         """What is to happen if clients go, of each request that waited."""
+        self.answer_room = 1 << 62
         self.broker = Broker(data, lambda: uuid.UUID(int=next(ids)), lambda: int(self.now_ms), self.now_ms)
 
     def send(self, key: int, version: int, message: Any, client_id: str = "client") -> Waiting:
@@ -45,7 +46,7 @@ class Core:
             waiting.append(decode(key, version, b"".join(write_answer(request, answer))))
 
         who = (version, client_id, "10.0.0.9", "127.0.0.1", 9092)
-        call = Call(*who, int(self.now_ms), self.now_ms, self.gone.append)
+        call = Call(*who, int(self.now_ms), self.now_ms, self.gone.append, lambda: self.answer_room)
         HANDLERS[key](self.broker, call, request.message, reply)
         return waiting
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
 from datetime import timedelta
 
 import pytest
+from confluent_kafka import Producer
 from kio.schema.errors import ErrorCode
 
 from millstream.broker import EmbeddedBroker
@@ -123,8 +125,28 @@ def test_a_client_that_goes_while_it_waits(broker: EmbeddedBroker, name: str) ->
         assert read_answer(friend)[0] == 5
 
 
-def fetch(name: str, wait: timedelta) -> object:
-    partition = nested(apis.FETCH, 12, "FetchPartition")(partition=0, fetch_offset=0, partition_max_bytes=1000)
+def test_clients_that_take_no_answers_fill_no_memory(broker: EmbeddedBroker, name: str) -> None:
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "batch.size": 1_000_000, "linger.ms": 100})
+    for _ in range(400):
+        producer.produce(name, bytes(100_000))
+        producer.poll(0)
+    producer.flush()
+    with contextlib.ExitStack() as stack:
+        strangers = [stack.enter_context(connect(broker)) for _ in range(15)]
+        sizes = []
+        for stranger in strangers:
+            request = fetch(name, timedelta(0), 50_000_000)
+            stranger.sendall(framed(frame(apis.FETCH, 12, request)))
+            sizes.append(int.from_bytes(read_exactly(stranger, 4), "big"))
+        assert sizes[0] > 30_000_000
+        assert sizes[-1] < sizes[0] / 2, "256 MiB are what clients may leave untaken"
+    with connect(broker) as friend:
+        friend.sendall(framed(frame(apis.FETCH, 12, fetch(name, timedelta(0), 50_000_000))))
+        assert int.from_bytes(read_exactly(friend, 4), "big") == sizes[0], "those that have gone leave nothing"
+
+
+def fetch(name: str, wait: timedelta, size: int = 1000) -> object:
+    partition = nested(apis.FETCH, 12, "FetchPartition")(partition=0, fetch_offset=0, partition_max_bytes=size)
     topic = nested(apis.FETCH, 12, "FetchTopic")(topic=name, partitions=(partition,))
     fields = {"max_wait": wait, "min_bytes": 1, "topics": (topic,), "forgotten_topics_data": ()}
     return request_type(apis.FETCH, 12)(**fields)

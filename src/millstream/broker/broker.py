@@ -21,6 +21,7 @@ from millstream.broker.transactions.coordinator import Transactions
 
 BY_SYSTEM = Fsync()
 _CLUSTER_ID = "cluster-id"
+_UNBOUNDED = 1 << 62
 
 Reply = Callable[[Any], None]
 """Takes the answer, now or later; None if the client expects none."""
@@ -31,7 +32,8 @@ class Call:
     """What surrounds a request: who asks, under which address the broker is known to them, and when.
 
     `wall_ms` is the time of day (timestamps), `now_ms` a monotonic clock's (deadlines). What is given to `on_gone`
-    happens if the client goes before it is answered.
+    happens if the client goes before it is answered. `answer_room` tells how many bytes of records an answer may have,
+    so that clients that are slow to take theirs don't fill the memory.
     """
 
     version: int
@@ -42,6 +44,7 @@ class Call:
     wall_ms: int
     now_ms: float
     on_gone: Callable[[Callable[[], None]], None]
+    answer_room: Callable[[], int] = lambda: _UNBOUNDED
 
 
 class Broker:

@@ -12,7 +12,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from millstream.broker.protocol.codec import Request, UnreadableRequestError, read_request, write_answer
 from millstream.broker.security.login import Login
@@ -25,25 +25,39 @@ _log = logging.getLogger(__name__)
 Handle = Callable[[Request, "Connection", Callable[[Any], None]], None]
 
 
+class Company(Protocol):
+    """What a connection tells those who look after all of them."""
+
+    def opened(self, connection: Connection) -> bool:
+        """It is there; the answer is whether there is room for it."""
+
+    def closed(self, connection: Connection) -> None:
+        """It is gone."""
+
+    def slow(self, connection: Connection) -> None:
+        """Its client takes answers more slowly than they are given."""
+
+    def quick(self, connection: Connection) -> None:
+        """It has taken them."""
+
+
 class Connection(asyncio.BufferedProtocol):
     """`handle` is given each request in turn and calls back with its answer, at once or later.
 
-    `opened` tells whether there is room for another connection. `login` is what a client has to go through first.
+    `login` is what a client has to go through first.
     """
 
     def __init__(
         self,
         handle: Handle,
         settings: BrokerSettings,
-        opened: Callable[[Connection], bool],
-        closed: Callable[[Connection], None],
+        company: Company,
         login: Login | None = None,
     ) -> None:
         self._handle = handle
         self._settings = settings
         self.login = login
-        self._opened = opened
-        self._closed = closed
+        self._company = company
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray(_BUFFER_BYTES)
         self._start = 0
@@ -70,7 +84,7 @@ class Connection(asyncio.BufferedProtocol):
         self.peer_host = transport.get_extra_info("peername")[0]
         self.local_address = transport.get_extra_info("sockname")[:2]
         self.idle_since_ms = _now_ms()
-        if not self._opened(self):
+        if not self._company.opened(self):
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -79,7 +93,7 @@ class Connection(asyncio.BufferedProtocol):
         gone, self._gone = self._gone, None
         if gone is not None:
             gone()
-        self._closed(self)
+        self._company.closed(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         if self._start == self._end:
@@ -96,14 +110,21 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self._writable = False
+        self._company.slow(self)
         self.idle_since_ms = _now_ms()
 
     def resume_writing(self) -> None:
         self._writable = True
+        self._company.quick(self)
         self.idle_since_ms = None if self._busy else _now_ms()
         self._go_on()
 
     # --- frames
+
+    @property
+    def untaken_bytes(self) -> int:
+        """Of answers, that the client has yet to take."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def on_gone(self, action: Callable[[], None]) -> None:
         """What is to happen if the client goes before the request in work is answered."""

@@ -25,6 +25,7 @@ class Connections:
         self._settings = settings
         self._new_login = new_login
         self._open: set[Connection] = set()
+        self._slow: set[Connection] = set()
         self._refused = 0
         self._told_at = -_SILENCE_S
 
@@ -32,7 +33,7 @@ class Connections:
         return len(self._open)
 
     def make(self) -> Connection:
-        return Connection(self._handle, self._settings, self._opened, self._open.discard, self._new_login())
+        return Connection(self._handle, self._settings, self, self._new_login())
 
     def close(self) -> None:
         for connection in list(self._open):
@@ -47,7 +48,21 @@ class Connections:
                 _log.info("connection from %s closed: idle for %d ms", connection.peer_host, limit_ms)
                 connection.close()
 
-    def _opened(self, connection: Connection) -> bool:
+    def answer_room(self) -> int:
+        """How many bytes of answers may be added to those that clients have yet to take."""
+        return max(self._settings.answer_bytes - sum(each.untaken_bytes for each in self._slow), 0)
+
+    def slow(self, connection: Connection) -> None:
+        self._slow.add(connection)
+
+    def quick(self, connection: Connection) -> None:
+        self._slow.discard(connection)
+
+    def closed(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        self._slow.discard(connection)
+
+    def opened(self, connection: Connection) -> bool:
         """Whether there is room for it."""
         if len(self._open) < self._settings.connections:
             self._open.add(connection)

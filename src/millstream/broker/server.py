@@ -161,7 +161,7 @@ class _Server:
                 return
         host, port = connection.local_address
         who = (request.version, request.client_id, connection.peer_host, host, port)
-        call = Call(*who, _wall_ms(), _now_ms(), connection.on_gone)
+        call = Call(*who, _wall_ms(), _now_ms(), connection.on_gone, self._connections.answer_room)
         HANDLERS[request.api_key](self._broker, call, request.message, reply)
         self._set_alarm()
 

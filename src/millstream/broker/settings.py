@@ -76,6 +76,12 @@ class BrokerSettings:
         "queued.max.request.bytes", 16_777_216, "Requests of one connection that wait; it is read no further beyond."
     )
     queued_requests: int = setting("queued.max.requests", 100, "The same in requests.")
+    fetch_bytes: int = setting("fetch.max.bytes", 57_671_680, "The largest answer to a fetch.", low=1_024)
+    answer_bytes: int = setting(
+        "queued.max.answer.bytes",
+        268_435_456,
+        "Answers that clients have yet to take; beyond it a fetch gets one batch at a time. Not in Kafka.",
+    )
     login_ms: int = setting("login.timeout.ms", 10_000, "How long a connection may take to log in. Not in Kafka.")
     topics: int = setting("max.topics", 10_000, "More cannot be made. Not in Kafka.")
     topic_partitions: int = setting("max.partitions", 50_000, "Of all topics together. Not in Kafka.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -102,3 +103,24 @@ def test_a_fetch_of_a_client_that_has_gone_is_dropped(core: Core) -> None:
     assert [len(core.broker.partitions.get("t", index).watchers) for index in (0, 1)] == [0, 0]
     produce(core)
     assert waiting == []
+
+
+def test_where_clients_take_no_answers_a_fetch_gets_one_batch(core: Core) -> None:
+    for index in (0, 0, 0, 1):
+        produce(core, index)
+    assert sizes(fetch(core).answer) == [3 * len(batch()), len(batch())]
+    core.answer_room = 2 * len(batch())
+    assert sizes(fetch(core).answer) == [2 * len(batch()), 0]
+    core.answer_room = 0
+    assert sizes(fetch(core).answer) == [len(batch()), 0]
+    waiting = fetch(core, min_bytes=1_000_000)
+    core.answer_room = 1 << 62
+    core.advance(500)
+    assert sizes(waiting.answer) == [3 * len(batch()), len(batch())], "what counts is the room when it is answered"
+
+
+def test_no_fetch_gets_more_than_the_broker_gives(core: Core) -> None:
+    core.broker.settings = replace(core.broker.settings, fetch_bytes=2 * len(batch()))
+    for index in (0, 0, 0, 1):
+        produce(core, index)
+    assert sizes(fetch(core).answer) == [2 * len(batch()), 0]

@@ -106,11 +106,11 @@ class WaitingFetch:
 
 
 def read_partitions(broker: Broker, call: Call, message: FetchRequest) -> Found:
-    """Read each partition in the order asked, within the request's and the partition's byte limits.
+    """Read each partition in the order asked, within the byte limits of the broker, the request and the partition.
 
     The first batch that is found is given even if it is larger than the limits, so that a consumer always gets on.
     """
-    budget: int = message.max_bytes
+    budget: int = min(message.max_bytes, broker.settings.fetch_bytes, call.answer_room())
     committed_only = message.isolation_level == READ_COMMITTED
     size = 0
     failed = False
