@@ -87,16 +87,15 @@ class Loop:
         """Commit and close everything; KafkaError when that takes too long."""
         if self._procedure is not None:
             self._complete(self._procedure)
-        held = list(self._tasks)
         try:
-            self._complete(self._committer.commit(held))
+            self._complete(self._committer.commit(list(self._tasks)))
         except KafkaError as error:
             if self._committer.remedy(error) is Remedy.STOP:
                 raise
             LOG.warning("%s; what was done since the last commit is left to be done again", error)
-            self._tasks.drop(held)
+            self.abandon()
         else:
-            self._tasks.close(held)
+            self._tasks.close(list(self._tasks))  # but for those that were lost meanwhile
 
     def abandon(self) -> None:
         """Drop what is still held when something failed: nothing of it is committed."""

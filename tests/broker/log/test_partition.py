@@ -248,6 +248,22 @@ def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytes
     log.close()
 
 
+def test_what_follows_a_first_batch_that_was_not_written_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the producer would take the first one for written: acknowledged is what comes before what is."""
+    log = open_log(FileFolder(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setattr("millstream.broker.log.blob.os.pwritev", _disk_full)
+        with pytest.raises(OSError, match="No space"):
+            log.append(batch(producer_id=7, epoch=0, sequence=0), NOW)
+    with pytest.raises(RefusedError) as refused:
+        log.append(batch(producer_id=7, epoch=0, sequence=1), NOW)
+    assert refused.value.code is ErrorCode.out_of_order_sequence_number
+    assert [log.append(batch(producer_id=7, epoch=0, sequence=n), NOW).base_offset for n in (0, 1)] == [0, 1]
+    log.close()
+
+
 def _disk_full(*_: object) -> int:
     raise OSError(28, "No space left on device")
 

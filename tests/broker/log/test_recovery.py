@@ -233,6 +233,16 @@ def test_taken_over_is_as_read(steps: list[str], compacted: bool, data: st.DataO
         read.close()
 
 
+def test_what_was_taken_over_is_not_damaged_where_there_is_no_room_for_it(tmp_path: Path) -> None:
+    """As in a fetch of many partitions, the first of which take all the bytes."""
+    filled(tmp_path).close()
+    log = open_log(tmp_path)
+    assert log.unverified()
+    assert log.read(0, len(batch()) - 1, at_least_one=False) == b""
+    assert len(log.read(0, len(batch()), at_least_one=False)) == len(batch())
+    log.close()
+
+
 def test_the_machines_start_is_noted(tmp_path: Path) -> None:
     assert not same_boot(tmp_path), "the folder is new"
     assert same_boot(tmp_path)

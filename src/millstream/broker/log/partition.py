@@ -138,7 +138,11 @@ class PartitionLog:
             stored = with_append_time(stored, now_ms)
             header = header._replace(max_timestamp=now_ms)
         base_offset = self.end_offset
-        self._segment_for(len(stored), now_ms).append(header, stored_parts(stored, base_offset), base_offset)
+        try:
+            self._segment_for(len(stored), now_ms).append(header, stored_parts(stored, base_offset), base_offset)
+        except OSError:
+            self.producers.await_first(header, now_ms)
+            raise
         self._writers.wrote(header, base_offset, now_ms)
         return Appended(base_offset, now_ms if self.settings.append_time else -1)
 

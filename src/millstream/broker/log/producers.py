@@ -105,6 +105,18 @@ class Producers:
         )
         known.last_written_ms = max(known.last_written_ms, now_ms)
 
+    def await_first(self, header: BatchHeader, now_ms: int) -> None:
+        """A producer's first batch could not be written: what it has sent behind it must not be taken before it.
+
+        Of a producer that is not known any sequence would be; its client would take the first batch for written, too.
+        """
+        if (
+            header.producer_id != NO_PRODUCER
+            and header.base_sequence == 0
+            and header.producer_id not in self._producers
+        ):
+            self._producers[header.producer_id] = Producer(header.producer_epoch, last_written_ms=now_ms)
+
     def fence(self, producer_id: int, epoch: int, now_ms: int) -> None:
         """Take note of a transaction marker: older epochs may not write any more, and a newer one begins at 0."""
         known = self._producers.get(producer_id)

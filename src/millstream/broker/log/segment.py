@@ -112,7 +112,7 @@ class Segment:
     def read(self, position: int, size: int) -> bytes:
         """Whole batches, those before the first that is not as it was written; DamagedError where that is the first."""
         data = self.blob.read(position, size)
-        if self.verified:
+        if self.verified or not size:  # no room for even one batch is no damage
             return data
         intact = _intact(memoryview(data))
         if not intact:
