@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -139,3 +140,29 @@ def test_a_row_that_fails_on_its_way_keeps_those_after_it() -> None:
     assert next(due).value == "1"
     due.close()
     assert len(rows) == 2
+
+
+class CountingDisk(MemoryDisk):
+    """Counts what is read in scans."""
+
+    scanned = 0
+
+    def scan(self, first: bytes, end: bytes | None, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        for item in super().scan(first, end, reverse=reverse):
+            self.scanned += 1
+            yield item
+
+
+def test_rows_that_went_on_are_passed_by_once_though_the_disk_has_them_still() -> None:
+    """A commit may be thousands of records away."""
+    disk, number = CountingDisk(), 200
+    rows = parked(disk)
+    for time in range(number):
+        rows.park(ParkedRow(time, LEFT, "a", "x"))
+    settle(rows, disk, [rows.take_changes()])
+    for time in range(number):
+        rows.stream_time = time + 1
+        assert [row.timestamp for row in rows.due((0, 0), 0)] == [time]
+    assert disk.scanned < 6 * number
+    rows.park(ParkedRow(3, LEFT, "a", "late"))
+    assert [row.value for row in rows.due((0, 0), 0)] == ["late"]

@@ -109,6 +109,7 @@ class SideOnDisk:
         self._disk = disk
         self._live: dict[bytes, list[Any] | None] = {}  # None is a delete
         self._order = Ordered[bytes]()  # of the live ones
+        self._floor = self._prefix  # no row lies before it: deletes wait for the disk, and would be passed by each time
 
     def values(self, key: Any, timestamp: int) -> list[Any] | None:
         return self._values(self._place(key, timestamp))
@@ -138,8 +139,14 @@ class SideOnDisk:
         return next((_time_of(place) for place, _ in self._scan(self._from(timestamp + 1), self._end)), None)
 
     def due(self, limit: int) -> Iterator[Due]:
-        for place, values in self._scan(self._prefix, self._from(max(limit, 0))):
+        end = self._from(max(limit, 0))
+        rows = self._scan(self._prefix, end)
+        row = next(rows, None)
+        self._floor = max(self._floor, end if row is None else _bound(row[0]))
+        while row is not None:
+            place, values = row
             yield _time_of(place), self._key.decode(place[9:]), self._read(values)
+            row = next(rows, None)
 
     def __len__(self) -> int:
         return sum(len(self._read(values)) for _, values in self._scan(self._prefix, self._end))
@@ -159,6 +166,8 @@ class SideOnDisk:
     def _set(self, place: bytes, values: list[Any] | None) -> None:
         if place not in self._live:
             self._order.add(place)
+        if values is not None:
+            self._floor = min(self._floor, _bound(place))
         self._live[place] = values
 
     def _values(self, place: bytes) -> list[Any] | None:
@@ -173,6 +182,9 @@ class SideOnDisk:
         return decoded
 
     def _scan(self, first: bytes, end: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, list[Any] | bytes]]:
+        first = max(first, self._floor)
+        if first >= end:
+            return
         stored: Iterator[tuple[bytes, list[Any] | bytes | None]] = self._disk.scan(first, end, reverse=reverse)
         for place, values in merged(stored, self._fresh(first, end, reverse), reverse=reverse):
             if values is not None:
@@ -191,6 +203,11 @@ class SideOnDisk:
 
     def _from(self, timestamp: int) -> bytes:
         return self._prefix + _TIME.pack(timestamp)
+
+
+def _bound(place: bytes) -> bytes:
+    """What is before all places of the same time."""
+    return place[:9]
 
 
 def _time_of(place: bytes) -> int:
