@@ -48,6 +48,10 @@ def optional_size(given: Size | None) -> int | None:
     return None if given is None else parse_bytes(given)
 
 
+def optional_address(given: str | int | None) -> str | None:
+    return None if given is None else parse_address(given)
+
+
 def optional_duration(given: Duration | None) -> int | None:
     return None if given is None else parse_duration_ms(given)
 
@@ -152,10 +156,12 @@ class Settings:
         None,
         "Where each worker answers over HTTP (metrics, health, queries), as HOST:PORT; a PORT alone is on loopback, "
         "port 0 is any free one. None: nowhere.",
-        parse=lambda given: given if given is None else parse_address(given),
+        parse=optional_address,
     )
     advertise: str | None = setting(
-        None, "HOST:PORT at which others reach this worker's `http`, if that is another address than its own."
+        None,
+        "HOST:PORT at which others reach this worker's `http`, if that is another address than its own.",
+        parse=optional_address,
     )
     health_timeout_ms: int = duration("1m", "How long a worker's loop may stand still before /health says so.")
     log_format: Literal["text", "json"] = setting("text", "Logs as lines of text, or as a JSON object on each line.")

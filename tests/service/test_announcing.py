@@ -20,7 +20,7 @@ def written(producer: FakeProducer) -> list[int]:
 
 def test_a_task_is_told_of_when_it_comes_and_when_it_comes_again():
     producer = FakeProducer()
-    announcer = Announcer(producer, "app-tasks", "here:1", ManualClock())
+    announcer = Announcer(lambda: producer, "app-tasks", "here:1", ManualClock())
     announcer.look(holding(0, 2))
     assert producer.rows[0] == (TopicPartition("app-tasks", 0), b'{"address":"here:1"}')
     assert written(producer) == [0, 2]
@@ -33,7 +33,7 @@ def test_a_task_is_told_of_when_it_comes_and_when_it_comes_again():
 
 def test_what_was_not_written_is_written_again():
     producer = FakeProducer(room=1)
-    announcer = Announcer(producer, "app-tasks", "here:1", ManualClock())
+    announcer = Announcer(lambda: producer, "app-tasks", "here:1", ManualClock())
     announcer.look(holding(0, 1))
     assert written(producer) == [0], "the producer's queue was full"
     producer.failures = [DeliveryFailure(TopicPartition("app-tasks", 0), b"owner", KafkaError("no"))]
@@ -41,3 +41,17 @@ def test_what_was_not_written_is_written_again():
     assert written(producer) == [1]
     announcer.look(holding(0, 1))
     assert written(producer) == [0], "it had failed"
+
+
+class BrokenProducer(FakeProducer):
+    def poll(self, *, timeout_ms: int):
+        raise KafkaError("fenced", fatal=True)
+
+
+def test_a_producer_that_is_of_no_use_any_more_is_replaced():
+    producers = [BrokenProducer(), FakeProducer()]
+    made = iter(producers)
+    announcer = Announcer(lambda: next(made), "app-tasks", "here:1", ManualClock())
+    announcer.look(holding(3))
+    announcer.look(holding(3))
+    assert written(producers[1]) == [3]

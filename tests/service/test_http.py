@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from millstream.errors import ConfigError
-from millstream.service.http import Answer, serving
+from millstream.service.http import Answer, of_application, serving
 
 
 def ask(url: str, *, post: bool = False) -> tuple[int, object]:
@@ -53,3 +53,14 @@ def test_a_port_that_is_taken_is_told():
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(ConfigError, match="cannot listen there"), serving(address, {}):
             pass
+
+
+def test_a_question_to_another_application_is_refused():
+    route = of_application("qos", {"/do": lambda _: Answer.of("done")})["/do"]
+    assert (route({}).status, route({"application": "qos"}).status) == (200, 200)
+    refused = route({"application": "other"})
+    assert refused.status == 421
+    assert json.loads(refused.body) == {
+        "error": "a worker of 'qos' answers here, none of 'other'",
+        "reason": "migrated",
+    }

@@ -35,7 +35,7 @@ def _switch(application: str, path: str, bootstrap: str | None, properties: Sequ
         raise ConfigError(f'no worker of {application} has told where it answers; give them http="HOST:PORT"')
     answered = 0
     for address in addresses:
-        answer = WorkerClient().ask(address, path, post=True)
+        answer = WorkerClient().ask(address, path, {"application": application}, post=True)
         done = answer is not None and answer[0] == 200
         answered += done
         print(f"{address}: {path.removeprefix('/') + 'd' if done else 'nobody answers'}")

@@ -62,7 +62,7 @@ def _overview(directory: Directory) -> Overview:
     places, workers = directory.places(), WorkerClient(timeout_s=2)
     told = {}
     for address in {place.address for place in places if place.address is not None}:
-        answer = workers.ask(address, "/status")
+        answer = workers.ask(address, "/status", {"application": directory.application_id})
         told[address] = answer[1] if answer is not None and answer[0] == 200 else None
     return overview(places, told)
 

@@ -54,16 +54,17 @@ def configure_worker(app: App, place: str) -> threading.Event:
 def own_settings(settings: Settings, number: int, workers: int) -> dict[str, object]:
     """What one of several workers on a machine has for its own.
 
-    >>> app = Settings.of("app", group_instance_id="host-a", http="0.0.0.0:8080")
+    >>> app = Settings.of("app", group_instance_id="host-a", http="0.0.0.0:8080", advertise="10.0.0.7:80")
     >>> own_settings(app, 2, 4)
-    {'group_instance_id': 'host-a-2', 'http': '0.0.0.0:8081', 'create_missing_topics': 4}
+    {'group_instance_id': 'host-a-2', 'http': '0.0.0.0:8081', 'advertise': '10.0.0.7:81', 'create_missing_topics': 4}
     """
     own: dict[str, object] = {}
     if settings.group_instance_id is not None:
         own["group_instance_id"] = f"{settings.group_instance_id}-{number}"
-    if settings.http is not None:
-        host, _, port = settings.http.rpartition(":")
-        own["http"] = f"{host}:{int(port) + number - 1 if int(port) else 0}"
+    for name, address in (("http", settings.http), ("advertise", settings.advertise)):
+        if address is not None:
+            host, _, port = address.rpartition(":")
+            own[name] = f"{host}:{int(port) + number - 1 if int(port) else 0}"
     if settings.bootstrap_servers is None and not settings.create_missing_topics:
         own["create_missing_topics"] = workers  # with one partition, one of them would have all the work
     return own

@@ -30,7 +30,7 @@ class Directory:
     def __init__(self, client: KafkaClient, application_id: str, clock: Clock) -> None:
         self._client = client
         self._topic = tasks_topic(application_id)
-        self._application_id = application_id
+        self.application_id = application_id
         self._clock = clock
         self._data = client.data_consumer(f"{application_id}-directory")
 
@@ -43,7 +43,7 @@ class Directory:
             admin.close()
         if count is None:
             raise KafkaError(
-                f"no application {self._application_id!r} has run here: there is no topic {self._topic}", code=3
+                f"no application {self.application_id!r} has run here: there is no topic {self._topic}", code=3
             )
         partitions = [TopicPartition(self._topic, number) for number in range(count)]
         batches = read_whole(self._data, partitions, self._clock, LIMIT_MS)

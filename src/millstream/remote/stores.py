@@ -83,7 +83,8 @@ class Routing:
     def _asked_once(self, path: str, parameters: Mapping[str, str], task: str | None) -> Any:
         addresses = dict.fromkeys(place.address for place in self._known() if task in (None, place.task))
         for address in addresses:
-            answer = None if address is None else self._workers.ask(address, path, parameters)
+            asked = {**parameters, "application": self._directory.application_id}
+            answer = None if address is None else self._workers.ask(address, path, asked)
             if answer is None:
                 continue
             status, told = answer

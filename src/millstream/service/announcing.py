@@ -26,15 +26,30 @@ PERIOD_S = 0.25
 class Announcer:
     """Writes this worker's address into the partition of each task that it was given since the last look."""
 
-    def __init__(self, producer: Producer, topic: str, address: str, clock: Clock) -> None:
-        self._producer = producer
+    def __init__(self, producers: Callable[[], Producer], topic: str, address: str, clock: Clock) -> None:
+        self._producers = producers
+        self._producer = producers()
         self._topic = topic
         self._address = address
         self._clock = clock
         self._told: set[int] = set()
 
     def look(self, status: WorkerStatus) -> None:
-        """One look; a record that the broker didn't take is written again at the next."""
+        """One look; what the broker didn't take is written again at the next, with a new producer if need be."""
+        try:
+            self._look(status)
+        except KafkaError as error:
+            LOG.warning("others cannot be told where this worker answers: %s; trying again", error)
+            if error.fatal:
+                self._producer.close()
+                self._producer = self._producers()
+                self._told.clear()
+
+    def close(self) -> None:
+        """Give up what is not told."""
+        self._producer.close()
+
+    def _look(self, status: WorkerStatus) -> None:
         held = {task.partition for task in status.tasks}
         self._told &= held
         for number in sorted(held - self._told):
@@ -53,10 +68,7 @@ def announcing(announcer: Announcer, status: Callable[[], WorkerStatus]) -> Iter
 
     def run() -> None:
         while not stop.wait(PERIOD_S):
-            try:
-                announcer.look(status())
-            except KafkaError as error:
-                LOG.warning("others cannot be told where this worker answers: %s", error)
+            announcer.look(status())
 
     thread = threading.Thread(target=run, name="millstream-announcing", daemon=True)
     thread.start()

@@ -6,6 +6,7 @@ The standard library's is enough for that, and nothing has to be installed.
 from __future__ import annotations
 
 import logging
+import socketserver
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,16 +42,31 @@ Parameters: TypeAlias = Mapping[str, str]
 Route: TypeAlias = Callable[[Parameters], Answer]
 
 
+def of_application(application: str, routes: Mapping[str, Route]) -> dict[str, Route]:
+    """Routes that refuse who names another application: addresses are handed on, above all in containers."""
+
+    def checked(route: Route) -> Route:
+        def answer(given: Parameters) -> Answer:
+            named = given.get("application", application)
+            if named == application:
+                return route(given)
+            error = f"a worker of {application!r} answers here, none of {named!r}"
+            return Answer.of({"error": error, "reason": "migrated"}, 421)
+
+        return answer
+
+    return {path: checked(route) for path, route in routes.items()}
+
+
 @contextmanager
 def serving(address: str, reads: Mapping[str, Route], writes: Mapping[str, Route] | None = None) -> Iterator[str]:
     """Serve routes by path, those of GET and those of POST; gives the address that it listens at, as HOST:PORT."""
     host, _, port = address.rpartition(":")
     handler = type("Handler", (_Handler,), {"routes": {"GET": reads, "POST": writes or {}}})
     try:
-        server = ThreadingHTTPServer((host.strip("[]"), int(port)), handler)
+        server = _Server((host.strip("[]"), int(port)), handler)
     except OSError as error:
         raise ConfigError(f"http={address!r}: cannot listen there: {error.strerror or error}") from error
-    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="millstream-http", daemon=True)
     thread.start()
     try:
@@ -61,9 +77,18 @@ def serving(address: str, reads: Mapping[str, Route], writes: Mapping[str, Route
         thread.join()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        """As any TCP server does: HTTP's would first ask DNS for the name of this machine, and wait for it."""
+        socketserver.TCPServer.server_bind(self)
+
+
 class _Handler(BaseHTTPRequestHandler):
     routes: Mapping[str, Mapping[str, Route]] = {}
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer goes out whole, not its head first
     timeout = 30  # of a connection on which nothing comes
 
     def do_GET(self) -> None:

@@ -16,7 +16,7 @@ from millstream.runtime.clock import Clock
 from millstream.runtime.task_table import tasks_topic
 from millstream.service.announcing import Announcer, announcing
 from millstream.service.health import Judgement, alive, ready
-from millstream.service.http import Answer, Route, serving
+from millstream.service.http import Answer, Route, of_application, serving
 from millstream.service.metrics import CONTENT_TYPE, exposition
 from millstream.service.store_routes import store_routes
 
@@ -29,14 +29,15 @@ def worker_service(settings: Settings, worker: Worker, client: KafkaClient, cloc
     if settings.http is None:
         yield None
         return
-    all_routes = {**routes(settings, worker.status, clock), **store_routes(worker.questions)}
+    application = settings.application_id
+    reads = of_application(application, {**routes(settings, worker.status, clock), **store_routes(worker.questions)})
+    writes = of_application(application, switches(worker))
     with ExitStack() as stack:
-        address = stack.enter_context(serving(settings.http, all_routes, switches(worker)))
-        LOG.info("%s answers at http://%s", settings.application_id, address)
-        producer = client.producer()
-        stack.callback(producer.close)
-        topic = tasks_topic(settings.application_id)
-        announcer = Announcer(producer, topic, settings.advertise or reachable(address), clock)
+        address = stack.enter_context(serving(settings.http, reads, writes))
+        LOG.info("%s answers at http://%s", application, address)
+        told = settings.advertise or reachable(address)
+        announcer = Announcer(client.producer, tasks_topic(application), told, clock)
+        stack.callback(announcer.close)
         stack.enter_context(announcing(announcer, worker.status))
         yield address
 
