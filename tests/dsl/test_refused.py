@@ -628,6 +628,17 @@ def test_a_repartition_topic_of_another_width() -> None:  # O8
     assert "t has 3, wide-repartition has 5; repartition one side, or create the topics alike" in said
 
 
+def test_repartition_topics_of_different_widths_are_refused_when_the_program_is_built() -> None:  # O8
+    app = every()
+    narrow = app.stream("s").repartition(name="narrow", partitions=3)
+    wide = app.stream("u").repartition(name="wide", partitions=4)
+    narrow.join(wide, lambda a, b: a, window=ms.join_window("1s")).to("out")
+    with pytest.raises(
+        ms.MillstreamError, match=r"join at .*test_refused.py:\d+: .*narrow-repartition has 3, wide-repartition has 4"
+    ):
+        app.topology()
+
+
 def test_a_stream_that_is_never_consumed_is_fine() -> None:
     app = every()
     app.stream("s")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from millstream.errors import TopologyError
-from millstream.plan.internal import is_name, is_topic_name
+from millstream.plan.internal import is_name, is_topic_name, refuse_unlike_counts
 from millstream.plan.naming import refuse_unnamed
 from millstream.plan.nodes import Emit, GlobalTable, KeyPresent, Node, RepartitionTopic, Sink, Source, StoreSpec
 from millstream.plan.rewrites import rewritten
@@ -208,7 +208,9 @@ class Builder:
         draft = rewritten(Draft(nodes, stores, tables, self._repartition_topics, self.serdes), rewrites)
         if require_names:
             refuse_unnamed(draft, self._generated)
-        return build_topology(draft.nodes, draft.stores, draft.global_tables, draft.repartition_topics)
+        topology = build_topology(draft.nodes, draft.stores, draft.global_tables, draft.repartition_topics)
+        refuse_unlike_counts(topology)
+        return topology
 
     def _refuse_unused(self, stores: Iterable[StoreSpec]) -> None:
         used = {name for node in self._nodes.values() for name in node.store_names}

@@ -152,14 +152,25 @@ def _partition_counts(topology: Topology, counts: Mapping[str, int]) -> dict[str
     groups = [group for sub in topology.subtopologies for group in _copartitioned(sub)]
     known |= {name: topic.partitions for name, topic in topology.repartition_topics.items() if topic.partitions}
     _settle_repartition_topics(topology, [topics for _, topics in groups], known)
+    _refuse_unlike(groups, known)
+    return known
+
+
+def refuse_unlike_counts(topology: Topology) -> None:
+    """Raises TopologyError where topics that are joined were given different counts by the program itself (rule O8)."""
+    given = {name: topic.partitions for name, topic in topology.repartition_topics.items() if topic.partitions}
+    _refuse_unlike([group for sub in topology.subtopologies for group in _copartitioned(sub)], given)
+
+
+def _refuse_unlike(groups: Iterable[tuple[Node, frozenset[str]]], known: Mapping[str, int]) -> None:
     for join, topics in groups:
-        if len({known[topic] for topic in topics}) > 1:
-            shown = ", ".join(f"{topic} has {known[topic]}" for topic in sorted(topics))
+        counted = sorted(topics & known.keys())
+        if len({known[topic] for topic in counted}) > 1:
+            shown = ", ".join(f"{topic} has {known[topic]}" for topic in counted)
             raise TopologyError(
                 f"{join.site}: the topics joined must have the same number of partitions, but {shown}; "
                 "repartition one side, or create the topics alike"
             )
-    return known
 
 
 def _settle_repartition_topics(topology: Topology, groups: Iterable[frozenset[str]], known: dict[str, int]) -> None:
