@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.runtime.running import read_all, write
@@ -23,6 +23,7 @@ from tests.runtime.running import read_all, write
 import millstream as ms
 from millstream.client.contract import TopicSpec
 from millstream.client.librdkafka import LibrdkafkaClient
+from millstream.errors import BrokerUnavailableError
 from millstream.runtime import Worker
 from millstream.serde.scalars import INT64
 
@@ -117,9 +118,11 @@ class Trial:
         return True
 
     def stop(self) -> list[int]:
+        """Their exit statuses; one that still starts, and doesn't listen to signals yet, has done nothing."""
         for worker in self._workers.values():
             worker.terminate()
-        return [worker.wait(60) for worker in self._workers.values()]
+        ended = [worker.wait(60) for worker in self._workers.values()]
+        return [0 if status == -signal.SIGTERM else status for status in ended]
 
     def abandon(self) -> None:
         for worker in self._workers.values():
@@ -172,7 +175,10 @@ def main() -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _signal, _frame: stop.set())
     app = program(name, **json.loads(settings))
-    Worker(app.topology(), app.settings, LibrdkafkaClient(bootstrap)).run(stop)
+    while not stop.is_set():
+        # A worker that is started while its broker is down ends; as the parent of workers does, begin again.
+        with suppress(BrokerUnavailableError):
+            Worker(app.topology(), app.settings, LibrdkafkaClient(bootstrap)).run(stop)
 
 
 if __name__ == "__main__":

@@ -85,13 +85,11 @@ class FakeTransactions(FakeProducer):
 
     def commit(self) -> None:
         if self._step("commit"):
-            self.stored |= self.pending
-            self.visible += self.rows
-            self._forget()
+            self._end(kept=True)
 
     def abort(self) -> None:
         if self._step("abort"):
-            self._forget()
+            self._end(kept=False)
 
     def outcome(self, *, timeout_ms: int) -> StepDone | None:
         del timeout_ms
@@ -109,7 +107,10 @@ class FakeTransactions(FakeProducer):
         self.done = None if step in self.silent else StepDone(step, error)
         return error is None
 
-    def _forget(self) -> None:
+    def _end(self, *, kept: bool) -> None:
+        if kept:
+            self.stored |= self.pending
+            self.visible += self.rows
         self.pending, self.rows = {}, []
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from millstream.cli.program import load_app
-from millstream.cli.workers import configure_worker, supervise
+from millstream.cli.workers import run_worker, supervise
 from millstream.config_sources import CONFIG, variable
 
 
@@ -40,7 +40,7 @@ def run(
     if bootstrap is not None:
         app.configure(bootstrap_servers=bootstrap)
     if worker is not None:
-        app.run(configure_worker(app, worker))
+        run_worker(app, worker)
     elif workers > 1:
         raise typer.Exit(supervise(app, program, bootstrap, workers))
     else:

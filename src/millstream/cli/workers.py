@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from millstream.app import App, stopped_by_signals
 from millstream.broker.launch import EmbeddedBroker
 from millstream.config import Settings
-from millstream.errors import ConfigError
+from millstream.errors import BrokerUnavailableError, ConfigError
 from millstream.runtime.clock import SystemClock
 from millstream.runtime.supervisor import Supervisor
 from millstream.service import log_as_json
@@ -42,13 +42,17 @@ def supervise(app: App, program: str, bootstrap: str | None, workers: int) -> in
         return supervisor.run(stop, settings.stop_timeout_ms + STOP_SPARE_MS)
 
 
-def configure_worker(app: App, place: str) -> threading.Event:
-    """Make this process the worker N of M; gives the event that is set when its parent has gone."""
+def run_worker(app: App, place: str) -> None:
+    """Be the worker N of M until told to stop, or until the parent has gone."""
     number, workers = _place(place)
     app.configure(**own_settings(app.settings, number, workers))
     gone = threading.Event()
     threading.Thread(target=_await_parent, args=(gone,), name="millstream-parent", daemon=True).start()
-    return gone
+    try:
+        app.run(gone)
+    except BrokerUnavailableError as error:
+        error.exit_status = 1  # the parent tries again: brokers come back
+        raise
 
 
 def own_settings(settings: Settings, number: int, workers: int) -> dict[str, object]:

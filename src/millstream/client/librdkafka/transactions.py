@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping
 
 from confluent_kafka import KafkaError as RdKafkaError
@@ -92,9 +93,14 @@ class LibrdkafkaTransactionalProducer(LibrdkafkaProducer):
         if not self._hangs:
             if self._begun:
                 self._calls.put(lambda: self._producer.abort_transaction(CLOSE_LIMIT_S))
-            self._calls.put(super().close)
+            self._calls.put(self._close)
             self._calls.put(None)
             self._thread.join(3 * CLOSE_LIMIT_S)
+
+    def _close(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a producer that was fenced has nothing left to abort
+            super().close()
 
     def _start(self, step: Step, call: Callable[[], object]) -> None:
         if self._under_way is not None:
