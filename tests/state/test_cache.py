@@ -67,6 +67,7 @@ def test_the_largest_stores_give_first_and_only_as_much_as_needed() -> None:
     budget.add(small)
     budget.relieve()
     assert (large.clean, small.clean, budget.wanted) == ([60, 0], [10, 10], False)
+    assert budget.bytes == large.cached_bytes + small.cached_bytes
     budget.relieve()
     assert small.clean == [10, 10]
 

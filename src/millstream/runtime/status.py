@@ -55,6 +55,7 @@ class WorkerStatus:
     rounds: int = 0
     commit_ms: float = 0.0
     restored: int = 0
+    cache_bytes: int = 0
     at_ms: float | None = None
     member: bool = False
     paused: bool = False

@@ -20,6 +20,7 @@ class Tally:
     def __init__(self, tasks: Tasks, surroundings: Surroundings, outlet: Outlet, committer: Committer) -> None:
         self._tasks = tasks
         self._membership = surroundings.membership
+        self._cache = surroundings.local.budget
         self._intake = surroundings.intake
         self._outlet = outlet
         self._committer = committer
@@ -69,6 +70,7 @@ class Tally:
             rounds=self.rounds,
             commit_ms=self._commit_ms,
             restored=past.restored + sum(held.restored_rows for held in self._tasks),
+            cache_bytes=self._cache.bytes,
             at_ms=now_ms,
             member=bool(tasks) or self._member,
             ready=bool(tasks) and all(held.running for held in self._tasks),

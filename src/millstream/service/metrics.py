@@ -43,6 +43,7 @@ WORKER: tuple[Figure[WorkerStatus], ...] = (
     Figure("millstream_commits_total", "counter", "Commits.", lambda s: s.commits),
     Figure("millstream_commit_seconds_total", "counter", "Time that commits took.", lambda s: s.commit_ms / 1000),
     Figure("millstream_restored_total", "counter", "Records that stores were restored from.", lambda s: s.restored),
+    Figure("millstream_cache_bytes", "gauge", "Memory of live rows of stores on disk, about.", lambda s: s.cache_bytes),
     Figure("millstream_paused", "gauge", "1 while it is told to process nothing.", lambda s: int(s.paused)),
     Figure("millstream_tasks", "gauge", "Tasks held.", lambda s: len(s.tasks)),
     Figure("millstream_ready", "gauge", "1 when there are tasks, and all of them run.", lambda s: int(s.ready)),

@@ -118,9 +118,14 @@ class CacheBudget:
     def remove(self, store: Cached) -> None:
         self._stores.remove(store)
 
+    @property
+    def bytes(self) -> int:
+        """About what the live rows of all stores take in memory."""
+        return sum(store.cached_bytes for store in self._stores)
+
     def relieve(self) -> None:
         """Evict from the largest stores until all are within the limit; see whether a commit is wanted."""
-        over = sum(store.cached_bytes for store in self._stores) - self._limit
+        over = self.bytes - self._limit
         self.wanted = False
         if over > 0:
             self._evict(over)
