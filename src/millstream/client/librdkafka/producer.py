@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from itertools import repeat
+from operator import length_hint
 from typing import Any
 
 from confluent_kafka import KafkaError as RdKafkaError
@@ -17,6 +19,9 @@ from millstream.model import OutBatch, TopicPartition
 
 PURGED = (RdKafkaError._PURGE_QUEUE, RdKafkaError._PURGE_INFLIGHT)
 CLOSE_LIMIT_S = 2
+
+# without a step of the interpreter by row
+_run_through: Callable[[Iterable[object]], None] = deque[object](maxlen=0).extend
 
 
 class LibrdkafkaProducer:
@@ -35,21 +40,27 @@ class LibrdkafkaProducer:
 
     def produce(self, batch: OutBatch) -> int:
         topic, partition = batch.target
-        send = self._producer.produce
+        times = batch.timestamps
+        if times and min(times) <= 0:
+            times = [timestamp if timestamp > 0 else timestamp + 1 for timestamp in times]
         headers: Iterable[Any] = map(list, batch.headers) if batch.headers else repeat(None)
-        taken = 0
+        values, none = iter(batch.values), repeat(None)
+        rows = map(
+            self._producer.produce, repeat(topic), values, batch.keys, repeat(partition), none, none, times, headers
+        )
         try:
-            for value, key, timestamp, header in zip(batch.values, batch.keys, batch.timestamps, headers, strict=False):
-                send(topic, value, key, partition, None, None, timestamp if timestamp > 0 else timestamp + 1, header)
-                taken += 1
+            _run_through(rows)
         except BufferError:
-            pass
+            taken = len(batch) - length_hint(values) - 1  # `values` have given the row that was refused
         except (KafkaException, RuntimeError) as failed:
             # Refused for good, say for its size: nothing will come back from the broker, so it fails here.
+            taken = len(batch) - length_hint(values) - 1
             problem = raised(failed, f"writing to {batch.target}")
             self._failures.append(DeliveryFailure(batch.target, batch.keys[taken], problem))
             self._sent += taken
             return taken + 1
+        else:
+            taken = len(batch)
         self._sent += taken
         return taken
 
