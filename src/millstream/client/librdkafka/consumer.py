@@ -163,6 +163,9 @@ class LibrdkafkaDataConsumer:
 
 def _by_partition(messages: list[Message]) -> dict[TopicPartition, list[Message]]:
     """Messages come in runs of one partition: look at each run's length, not at each message."""
+    topics, partitions = set(map(Message.topic, messages)), set(map(Message.partition, messages))
+    if len(topics) == len(partitions) == 1:  # most often; then not even runs are looked for
+        return {TopicPartition(topics.pop(), partitions.pop()): messages}  # type: ignore[arg-type]
     found: dict[TopicPartition, list[Message]] = {}
     start = 0
     for source, run in groupby(zip(map(Message.topic, messages), map(Message.partition, messages), strict=True)):
