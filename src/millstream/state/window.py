@@ -217,11 +217,13 @@ class WindowRows:
         values: list[bytes | None] = []
         timestamps: list[int] = []
         for start, segment in self._touched.items():
-            for key, timestamp in segment.dirty.items():
-                row = segment.rows.get(key)
-                keys.append(encode_key(key) + suffix(start, 0))
-                values.append(None if row is None else encode_value(row[0]))
-                timestamps.append(timestamp if row is None else row[1])
+            dirty, end = segment.dirty, suffix(start, 0)
+            rows = list(map(segment.rows.get, dirty))
+            keys += [encode_key(key) + end for key in dirty]
+            values += [None if row is None else encode_value(row[0]) for row in rows]
+            timestamps += [
+                timestamp if row is None else row[1] for timestamp, row in zip(dirty.values(), rows, strict=True)
+            ]
             self._taken(segment)
         self._touched.clear()
         self.forget()
