@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 LIMIT_S = 10.0
@@ -14,6 +14,9 @@ class Progress:
     def __init__(self, bootstrap: str, application_id: str, topic: str) -> None:
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
         self._group = application_id
+        # asked as a consumer of the group, which it never joins: while the group's coordinator is still being loaded,
+        # librdkafka 2.16's `list_consumer_group_offsets` may crash the process
+        self._reader = Consumer({"bootstrap.servers": bootstrap, "group.id": application_id, "log_level": 0})
         self._input = TopicPartition(topic, 0)
 
     def committed(self) -> int:
@@ -36,12 +39,11 @@ class Progress:
         return all(committed.get(name, 0) >= end for name, end in self._ends(partitions).items())
 
     def _committed(self, partitions: list[TopicPartition]) -> dict[str, int]:
-        request = ConsumerGroupTopicPartitions(self._group, partitions)
         try:
-            [answer] = [done.result(LIMIT_S) for done in self._admin.list_consumer_group_offsets([request]).values()]
+            answer = self._reader.committed(partitions, timeout=LIMIT_S)
         except KafkaException:  # the group is not there yet
             return {}
-        return {each.topic: max(each.offset, 0) for each in answer.topic_partitions}
+        return {each.topic: max(each.offset, 0) for each in answer}
 
     def _ends(self, partitions: list[TopicPartition]) -> dict[str, int]:
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
