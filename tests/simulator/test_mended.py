@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from tests.simulator.faults import CUT, STOP, Climate, Fault
 from tests.simulator.network import Weather
-from tests.simulator.scenarios import COUNTED
+from tests.simulator.scenarios import COUNTED, KEYS, STATELESS, Row
+from tests.simulator.schedule import WALL_BASE_MS
 from tests.simulator.simulation import Simulation, Wanted, simulated, surroundings
 
 
@@ -29,3 +32,24 @@ def test_a_worker_that_loses_its_tasks_during_its_last_commit_ends_well(folder: 
     assert outcome.violations == []
     assert any("loses" in text for _, text, _ in outcome.story)
     assert any("ended: {}" in text and given[1] == "None" for _, text, given in outcome.story)
+
+
+def _dense(_chance: Random) -> list[Row]:
+    return [
+        Row(float(at_ms), "in", KEYS[at_ms % len(KEYS)], json.dumps({"id": at_ms, "g": "a"}).encode(), WALL_BASE_MS)
+        for at_ms in range(2_000)
+    ]
+
+
+def test_commits_that_are_always_due_do_not_keep_the_group_waiting(folder: Path) -> None:
+    """A worker that had something to commit in each turn never came to give tasks up."""
+    scenario = dataclasses.replace(STATELESS, feed=_dense)
+    simulation = Simulation(1, folder, Wanted((scenario,), ("at_least_once",)))
+    simulation.settings = dataclasses.replace(simulation.settings, commit_interval_ms=1)
+    simulation.set_climate(Climate(2, (0.0, 300.0), Weather(), 0.0, ()))
+    outcome = simulated(simulation)
+    assert outcome.violations == []
+    given = [
+        at_ms for at_ms, text, told in outcome.story if "come" in text and str(told[0]) == "w1.1/group" and told[3]
+    ]
+    assert given[0] < 1_500

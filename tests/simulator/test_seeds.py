@@ -12,7 +12,7 @@ import pytest
 from tests.simulator.bugs import BUGS
 
 QUICK, NIGHTLY, PER_RUN = 2_000, 20_000, 500
-FOR_BUGS = 500
+FOR_BUGS = 300
 
 
 def run(*arguments: str, timeout_s: int = 1_800) -> subprocess.CompletedProcess[str]:

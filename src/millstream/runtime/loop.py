@@ -157,6 +157,8 @@ class Loop:
         self._cache.relieve()
 
     def _commit_if_due(self) -> None:
+        if self._changes:  # the group waits: what it asks for comes first, and commits what it takes away
+            return
         now_ms = self._clock.monotonic_ms()
         running = self._tasks.running()
         asked = self._cache.wanted or any(held.task.commit_requested for held in running)
