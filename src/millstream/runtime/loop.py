@@ -131,9 +131,14 @@ class Loop:
 
     def _fetch(self) -> None:
         self._intake.regulate()
-        held_back = self._processing.held_back or self.asked
-        until_timer_ms = self._until_timer()
-        self._intake.fetch(idle_wait_ms(worked=self._worked, held_back=held_back, until_timer_ms=until_timer_ms))
+        self._intake.fetch(
+            idle_wait_ms(
+                worked=self._worked,
+                held_back=self._processing.held_back,
+                until_timer_ms=self._until_timer(),
+                asked=self.asked,
+            )
+        )
 
     def _round(self) -> None:
         began = self._spans.begin()
