@@ -68,7 +68,10 @@ def workers(*apps: ms.App) -> Iterator[list[Worker]]:
 def test_stores_are_read_wherever_their_tasks_are(client, new_topic, bootstrap, tmp_path: Path):
     """Q1-Q6: of two workers, by key, range, prefix and window; with the position; and after one of them has gone."""
     source, name = new_topic("numbers", PARTITIONS), unique("app")
-    apps = [program(name, source, bootstrap_servers=bootstrap, state_dir=tmp_path / each) for each in "ab"]
+    apps = [
+        program(name, source, bootstrap_servers=bootstrap, state_dir=tmp_path / store, store=store)
+        for store in ("memory", "rocksdb")
+    ]
     rows = [(key.encode(), b"%d" % turn, EVENT_TIME + 6_000 * turn) for turn in range(3) for key in KEYS]
     with workers(*apps) as running, ms.connect(apps[0]) as app:
         write(client, source, rows, PARTITIONS)
@@ -118,18 +121,19 @@ def check_places(app, made: ms.App, source: str) -> None:
     assert raised.value.reason == "unknown_query"
 
 
-def test_pages_come_one_after_the_other(client, new_topic, bootstrap, tmp_path: Path):
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+def test_pages_come_one_after_the_other(client, new_topic, bootstrap, tmp_path: Path, store):
     source, keys = new_topic("numbers", 1), [f"{number:04}" for number in range(2_500)]
-    app = ms.App(unique("app"), http=free_port(), bootstrap_servers=bootstrap, state_dir=tmp_path)
+    app = ms.App(unique("app"), http=free_port(), bootstrap_servers=bootstrap, state_dir=tmp_path, store=store)
     app.stream(source, key=str, value=str).group_by_key().count(store="counts")
     write(client, source, [(key.encode(), b"1", EVENT_TIME) for key in keys], 1)
     worker = Worker(app)
     try:
         until(lambda: app.status().records == len(keys))
         with ms.connect(app) as connected:
-            store = connected.store("counts")
-            assert [key for key, _ in store.all()] == keys
-            assert [key for key, _ in store.range("0100", "2400", reverse=True)] == keys[100:2401][::-1]
+            counts = connected.store("counts")
+            assert [key for key, _ in counts.all()] == keys
+            assert [key for key, _ in counts.range("0100", "2400", reverse=True)] == keys[100:2401][::-1]
             assert json.dumps(connected.stores()) == '{"counts": "keyvalue"}'
     finally:
         worker.end()
