@@ -18,6 +18,7 @@ from millstream.broker.protocol.codec import Request, UnreadableRequestError, re
 from millstream.broker.security.login import Login
 from millstream.broker.settings import BrokerSettings
 
+_FIRST_BYTES = 4 * 1024  # many connections never need more
 _BUFFER_BYTES = 256 * 1024
 
 _log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Connection(asyncio.BufferedProtocol):
         self.login = login
         self._company = company
         self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray(_BUFFER_BYTES)
+        self._buffer = bytearray(_FIRST_BYTES)
         self._start = 0
         self._end = 0
         self._queue: deque[bytes] = deque()
@@ -159,7 +160,7 @@ class Connection(asyncio.BufferedProtocol):
         view = memoryview(self._buffer).toreadonly()
         while self._end - self._start >= 4:
             size = int.from_bytes(view[self._start : self._start + 4], "big", signed=True)
-            if not 0 < size <= self._settings.request_bytes:
+            if not 0 < size <= self._largest():
                 self._give_up(f"a request of {size} bytes was announced")
                 return
             begin, end = self._start + 4, self._start + 4 + size
@@ -176,6 +177,13 @@ class Connection(asyncio.BufferedProtocol):
         full = len(self._queue) > self._settings.queued_requests or self._queued_bytes > self._settings.queued_bytes
         if full and not self._paused:
             self._pause()
+
+    def _largest(self) -> int:
+        """How large a request may be: those that log in are small, and others are not looked at before."""
+        settings, login = self._settings, self.login
+        if login is None or login.done:
+            return settings.request_bytes
+        return min(settings.login_bytes, settings.request_bytes)
 
     def _pause(self) -> None:
         """The client sends faster than it is answered: let it wait until its queue is empty."""

@@ -76,6 +76,9 @@ class BrokerSettings:
         "queued.max.request.bytes", 16_777_216, "Requests of one connection that wait; it is read no further beyond."
     )
     queued_requests: int = setting("queued.max.requests", 100, "The same in requests.")
+    login_bytes: int = setting(
+        "sasl.server.max.receive.size", 524_288, "The largest request of a client that has yet to log in."
+    )
     fetch_bytes: int = setting("fetch.max.bytes", 57_671_680, "The largest answer to a fetch.", low=1_024)
     answer_bytes: int = setting(
         "queued.max.answer.bytes",

@@ -116,6 +116,17 @@ def test_whoever_does_not_log_in_gets_nothing(closed: str) -> None:
         AdminClient({"bootstrap.servers": closed, **QUIET}).list_topics(timeout=1)
 
 
+def test_whoever_has_not_logged_in_may_send_little(closed: str) -> None:
+    with socket.create_connection(address(closed), timeout=PATIENCE_S) as stranger:
+        stranger.sendall((524_289).to_bytes(4, "big"))
+        assert stranger.recv(1) == b"", "what is announced is enough: it is not read"
+    with socket.create_connection(address(closed), timeout=PATIENCE_S) as stranger:
+        stranger.sendall((524_288).to_bytes(4, "big"))
+        stranger.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            stranger.recv(1)
+
+
 def test_mechanisms_can_be_chosen(accounts: Path) -> None:
     with broker("--accounts", str(accounts), "--sasl", "SCRAM-SHA-512") as bootstrap:
         assert "SCRAM-SHA-512" in refusal(login(bootstrap, "PLAIN"))
