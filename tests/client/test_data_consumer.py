@@ -172,3 +172,12 @@ def test_a_closed_consumer_says_so(client):
     closed.close()
     with pytest.raises(KafkaError, match="reading"):
         closed.poll(max_records=1, timeout_ms=0)
+
+
+def test_a_partition_that_is_not_known_yet_is_asked_for_again_within_the_limit(client, new_topic):
+    """While Apache Kafka comes back it may know of none of its partitions."""
+    consumer = client.data_consumer("test")
+    with pytest.raises(KafkaError) as unknown:
+        consumer.watermarks(TopicPartition(new_topic(), 7), timeout_ms=200)
+    consumer.close()
+    assert unknown.value.retriable

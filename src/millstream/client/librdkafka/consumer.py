@@ -20,6 +20,7 @@ from millstream.model import Batch, TopicPartition
 
 RETRY_S = 0.02
 LOOK_UP_S = 1.0
+UNKNOWN = (RdKafkaError._UNKNOWN_PARTITION, RdKafkaError._UNKNOWN_TOPIC, RdKafkaError.UNKNOWN_TOPIC_OR_PART)
 
 _second = itemgetter(1)
 
@@ -135,7 +136,9 @@ class LibrdkafkaDataConsumer:
                 found = self._asking.get_watermark_offsets(RdTopicPartition(*source), timeout=left_s)
             except (KafkaException, RuntimeError) as failed:
                 problem = raised(failed, doing)
-                # A topic that was just created has no leader that everyone knows of yet.
+                # A topic that was just created has no leader that everyone knows of yet, and while a broker comes back
+                # it may know of none of its partitions.
+                problem.retriable |= problem.code in UNKNOWN
                 if not problem.retriable or time.monotonic() + RETRY_S > until:
                     raise problem from failed
                 time.sleep(RETRY_S)
