@@ -222,21 +222,23 @@ class Inspection:
                 expected, later = self._told(changelog, store, disk.at[name])
                 found = disk.disks[name].rows
                 stale = {key: value for key, value in found.items() if expected.get(key) != value}
-                # Compaction lets go of what is told again later.
+                # Compaction lets go of what is told again later, and a mark of a transaction may not be counted yet.
                 wrong = [
                     key
                     for key in stale.keys() | (expected.keys() - found.keys())
-                    if key in expected or key not in later
+                    if key not in later or (key in expected and later[key] != found.get(key))
                 ]
                 if wrong:
                     yield f"{folder} has {found} of {name}, its changelog up to {disk.at[name]} says {expected}"
 
-    def _told(self, changelog: TopicPartition, store: StoreSpec, end: int) -> tuple[dict[bytes, bytes], set[bytes]]:
-        """The rows that a changelog makes up to an offset, and the keys of what follows."""
+    def _told(
+        self, changelog: TopicPartition, store: StoreSpec, end: int
+    ) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+        """The rows that a changelog makes up to an offset, and those of what follows."""
         fresh, rest = MemoryTaskDisk([store.name]), MemoryTaskDisk([store.name])
         for disk, span in ((fresh, (0, end)), (rest, (end, ALL_BYTES))):
             local = LocalStores(disk, None)
             local.open(store, changelog.topic)
             for batch in batches(self._server, changelog):
                 local.restore(store.name, between(batch, *span))
-        return fresh.disks[store.name].rows, set(rest.disks[store.name].rows)
+        return fresh.disks[store.name].rows, rest.disks[store.name].rows

@@ -29,7 +29,7 @@ def read_whole(data: DataConsumer, partitions: Iterable[TopicPartition], clock: 
         for failure in fetched.failures:
             if not failure.error.retriable:
                 raise failure.error
-        if clock.monotonic_ms() > until:
+        if left and clock.monotonic_ms() > until:
             raise KafkaError(f"{min(left)} could not be read within {limit_ms} ms", retriable=True)
     data.unassign(ends)
     return batches
