@@ -6,9 +6,9 @@ import pytest
 from kio.serial import entity_reader
 
 from millstream.broker.protocol import apis
-from millstream.broker.protocol.bounds import walker
+from millstream.broker.protocol.bounds import MOST_ELEMENTS, walker
 from millstream.broker.protocol.codec import UnreadableRequestError, read_request
-from tests.broker.core import frame, request_type
+from tests.broker.core import frame, nested, request_type
 from tests.broker.protocol.test_every_version import ALL, filled
 
 
@@ -47,3 +47,20 @@ def test_a_varint_without_end_is_refused() -> None:
     for more in (4, 5, 9):
         with pytest.raises(UnreadableRequestError):
             read_request(raw[:-5] + b"\xff" * more + raw[-4:])
+
+
+@pytest.mark.parametrize(("count", "taken"), [(MOST_ELEMENTS, True), (MOST_ELEMENTS + 1, False)])
+def test_a_request_has_a_bounded_number_of_elements_in_all(count: int, taken: bool) -> None:
+    """Nested ones too: a client could otherwise keep the broker busy for many seconds with a few megabytes."""
+    schema = request_type(apis.LIST_OFFSETS, 5)
+    topic, partition = (nested(apis.LIST_OFFSETS, 5, name) for name in ("ListOffsetsTopic", "ListOffsetsPartition"))
+    one = partition(partition_index=0, current_leader_epoch=-1, timestamp=1)
+    topics = 10
+    each, rest = divmod(count - topics, topics)
+    asked = tuple(topic(name="t", partitions=(one,) * (each + (number < rest))) for number in range(topics))
+    raw = frame(apis.LIST_OFFSETS, 5, schema(replica_id=-1, isolation_level=0, topics=asked))
+    if taken:
+        assert len(read_request(raw).message.topics) == topics
+        return
+    with pytest.raises(UnreadableRequestError, match="more than 100000 elements"):
+        read_request(raw)

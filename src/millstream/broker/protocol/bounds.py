@@ -1,7 +1,8 @@
 """Requests that announce more elements than they have bytes, or null for what is never null, are refused undecoded.
 
 kio's reader makes room for as many elements as an array announces, and where there is no such memory the process ends:
-26 bytes of rubbish could take the broker down. So the lengths are walked through first, by the schema alone.
+26 bytes of rubbish could take the broker down. So the lengths are walked through first, by the schema alone. A request
+may hold so many elements in all: each costs the broker, which works on one request at a time, about 10 us.
 """
 
 from __future__ import annotations
@@ -14,9 +15,28 @@ from collections.abc import Callable, Hashable
 from typing import Any, cast
 
 Frame = bytes | memoryview
-Step = Callable[[Frame, int], int]
+MOST_ELEMENTS = 100_000
+"""Of all arrays in a request together; twice what naming every partition there may be takes."""
+
+
+class Walk:
+    """A frame that is walked over, and how many more elements it may have."""
+
+    __slots__ = ("frame", "left")
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.left = MOST_ELEMENTS
+
+    def take(self, elements: int) -> None:
+        self.left -= elements
+        if self.left < 0:
+            raise MisfitError(f"it has more than {MOST_ELEMENTS} elements")
+
+
+Step = Callable[[Walk, int], int]
 """From the position of a field to that behind it. Raises IndexError or MisfitError."""
-Count = Callable[[Frame, int], tuple[int, int]]
+Count = Callable[[Walk, int], tuple[int, int]]
 """How many elements or bytes follow at a position, and where. Raises IndexError or MisfitError."""
 
 _SIZES = {
@@ -37,9 +57,14 @@ class MisfitError(Exception):
     """A length in a request is more than the request has, or null where the schema knows no null."""
 
 
-@functools.cache
-def walker(schema: Hashable) -> Step:
+def walker(schema: Hashable) -> Callable[[Frame, int], int]:
     """What walks over a message of this type; the position that it gives is the frame's end if nothing follows."""
+    step = _entity(schema)
+    return lambda frame, position: step(Walk(frame), position)
+
+
+@functools.cache
+def _entity(schema: Hashable) -> Step:
     entity = cast("Any", schema)
     flexible = bool(entity.__flexible__)
     steps: list[Step] = []
@@ -65,17 +90,17 @@ def _field(field: dataclasses.Field[Any], *, flexible: bool) -> Step:
     count: Count = _compact_count if flexible else _count
     letters = _compact_count if flexible else _short_count
     if _is_array(field.type):
-        text = _array_of_fixed(_present(letters), 1)
+        text = _bytes(_present(letters))
         count = count if may_be_null else _present(count)
         size = _SIZES.get(kind or "", 0) if inner is None else _fixed_size(cast("Hashable", inner))
         if size:
             return _array_of_fixed(count, size)
-        return _array(count, text if inner is None else walker(cast("Hashable", inner)))
+        return _array(count, text if inner is None else _entity(cast("Hashable", inner)))
     if inner is not None:
-        one = walker(cast("Hashable", inner))
+        one = _entity(cast("Hashable", inner))
         return _maybe(one) if may_be_null else one
     counted = letters if kind == "string" else count
-    return _array_of_fixed(counted if may_be_null else _present(counted), 1)
+    return _bytes(counted if may_be_null else _present(counted))
 
 
 def _fixed_size(schema: Hashable) -> int:
@@ -98,41 +123,51 @@ def _parts(annotation: Any) -> list[Any]:
 
 
 def _all(steps: tuple[Step, ...]) -> Step:
-    def walk(frame: Frame, position: int) -> int:
+    def one_after_the_other(walk: Walk, position: int) -> int:
         for step in steps:
-            position = step(frame, position)
+            position = step(walk, position)
         return position
 
-    return walk
+    return one_after_the_other
 
 
 def _skip(size: int) -> Step:
-    return lambda frame, position: position + size
+    return lambda _walk, position: position + size
 
 
 def _array(counted: Count, element: Step) -> Step:
-    def walk(frame: Frame, position: int) -> int:
-        count, position = counted(frame, position)
+    def each(walk: Walk, position: int) -> int:
+        count, position = counted(walk, position)
+        walk.take(max(count, 0))
         for _ in range(count):
-            position = element(frame, position)
+            position = element(walk, position)
         return position
 
-    return walk
+    return each
 
 
 def _array_of_fixed(counted: Count, size: int) -> Step:
-    def walk(frame: Frame, position: int) -> int:
-        count, position = counted(frame, position)
-        return position + count * size if count > 0 else position
+    def all_at_once(walk: Walk, position: int) -> int:
+        count, position = counted(walk, position)
+        walk.take(max(count, 0))
+        return position + max(count, 0) * size
 
-    return walk
+    return all_at_once
+
+
+def _bytes(counted: Count) -> Step:
+    def over(walk: Walk, position: int) -> int:
+        count, position = counted(walk, position)
+        return position + max(count, 0)
+
+    return over
 
 
 def _present(counted: Count) -> Count:
     """The same, of what is never null."""
 
-    def count(frame: Frame, position: int) -> tuple[int, int]:
-        found, after = counted(frame, position)
+    def count(walk: Walk, position: int) -> tuple[int, int]:
+        found, after = counted(walk, position)
         if found < 0:
             raise MisfitError(f"null at byte {position}, where there must be something")
         return found, after
@@ -142,50 +177,50 @@ def _present(counted: Count) -> Count:
 
 def _maybe(one: Step) -> Step:
     """A structure that may be null: a byte below 0 says so."""
-    return lambda frame, position: position + 1 if frame[position] > 0x7F else one(frame, position + 1)
+    return lambda walk, position: position + 1 if walk.frame[position] > 0x7F else one(walk, position + 1)
 
 
-def _tags(frame: Frame, position: int) -> int:
+def _tags(walk: Walk, position: int) -> int:
     """Tagged fields have sizes of their own; none that is served holds an array."""
-    if frame[position] == 0:
+    if walk.frame[position] == 0:
         return position + 1
-    count, position = _varint(frame, position)
+    count, position = _varint(walk, position)
     for _ in range(count):
-        _, position = _varint(frame, position)
-        size, position = _varint(frame, position)
+        _, position = _varint(walk, position)
+        size, position = _varint(walk, position)
         position += size
     return position
 
 
-def _compact_count(frame: Frame, position: int) -> tuple[int, int]:
-    count, position = _varint(frame, position)
-    return _checked(count - 1, frame, position)
+def _compact_count(walk: Walk, position: int) -> tuple[int, int]:
+    count, position = _varint(walk, position)
+    return _checked(count - 1, walk, position)
 
 
-def _count(frame: Frame, position: int) -> tuple[int, int]:
-    return _checked(int.from_bytes(frame[position : position + 4], "big", signed=True), frame, position + 4)
+def _count(walk: Walk, position: int) -> tuple[int, int]:
+    return _checked(int.from_bytes(walk.frame[position : position + 4], "big", signed=True), walk, position + 4)
 
 
-def _short_count(frame: Frame, position: int) -> tuple[int, int]:
-    return _checked(int.from_bytes(frame[position : position + 2], "big", signed=True), frame, position + 2)
+def _short_count(walk: Walk, position: int) -> tuple[int, int]:
+    return _checked(int.from_bytes(walk.frame[position : position + 2], "big", signed=True), walk, position + 2)
 
 
-def _checked(count: int, frame: Frame, position: int) -> tuple[int, int]:
+def _checked(count: int, walk: Walk, position: int) -> tuple[int, int]:
     """-1 is null; and every element takes a byte at least."""
-    if count > len(frame) - position:
-        raise MisfitError(f"{count} elements or bytes are announced where {len(frame) - position} bytes follow")
+    if count > len(walk.frame) - position:
+        raise MisfitError(f"{count} elements or bytes are announced where {len(walk.frame) - position} bytes follow")
     return max(count, -1), position
 
 
-def _varint(frame: Frame, position: int) -> tuple[int, int]:
+def _varint(walk: Walk, position: int) -> tuple[int, int]:
     """An unsigned varint of at most five bytes, and the position behind it."""
-    value = frame[position]
+    value = walk.frame[position]
     position += 1
     if value < 0x80:
         return value, position
     value &= 0x7F
     for shift in (7, 14, 21, 28):
-        byte = frame[position]
+        byte = walk.frame[position]
         position += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:

@@ -16,7 +16,7 @@ from kio.index import load_request_schema, load_response_schema
 from kio.serial import entity_reader, entity_writer
 
 from millstream.broker.protocol.apis import API_VERSIONS, APIS
-from millstream.broker.protocol.bounds import Step, walker
+from millstream.broker.protocol.bounds import walker
 from millstream.broker.protocol.lift import lift
 
 _PREFIX = struct.Struct(">hhi")
@@ -90,7 +90,7 @@ def write_answer(request: Request, answer: Any) -> list[bytes]:
 
 
 @functools.cache
-def _readers(api_key: int, version: int) -> tuple[Callable[..., Any], Step, Callable[..., Any]]:
+def _readers(api_key: int, version: int) -> tuple[Callable[..., Any], Callable[..., int], Callable[..., Any]]:
     schema: Any = load_request_schema(api_key, version)
     return entity_reader(schema.__header_schema__), walker(schema), entity_reader(schema)
 
