@@ -1,6 +1,6 @@
 """Local stores of simulated workers: kept in memory by their folder, so that they outlive the process that wrote them.
 
-They stand in for RocksDB, whose databases take longer to open than a whole simulated minute; some seeds use RocksDB.
+They stand in for RocksDB, whose databases take longer to open than a whole simulated minute.
 """
 
 from __future__ import annotations
