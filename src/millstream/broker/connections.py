@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 
@@ -72,8 +71,3 @@ class Connections:
             _log.warning("%d connections refused: %d are open", self._refused, len(self._open))
             self._told_at, self._refused = time.monotonic(), 0
         return False
-
-
-def random_bytes(count: int) -> bytes:
-    """Bytes that nobody can guess."""
-    return os.urandom(count)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -46,15 +45,6 @@ def table(columns: Sequence[str], listed: Sequence[Sequence[Any]]) -> Table:
 def json_line(found: Any) -> None:
     """One JSON object on a line of standard output."""
     sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
-
-
-def moment(timestamp_ms: int) -> str:
-    """A time in UTC, as it can be written for an option too.
-
-    >>> moment(1_000)
-    '1970-01-01T00:00:01.000+00:00'
-    """
-    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -28,7 +29,7 @@ def refuse_schema_as_type(of: Any, site: CallSite) -> None:
         raise TopologyError(f"{site}: the first argument is a type; give the schema as schema=")
 
 
-class SchemaSerde(Generic[T]):
+class SchemaSerde(ABC, Generic[T]):
     """What Avro, protobuf and JSON Schema have in common. Subclasses say how values are written and read."""
 
     kind: ClassVar[SchemaKind]
@@ -62,21 +63,21 @@ class SchemaSerde(Generic[T]):
 
     # --- of subclasses
 
+    @abstractmethod
     def _own_schema(self) -> RegisteredSchema | None:
         """The schema to register, if there is one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _plain(self) -> tuple[Callable[[T], bytes], Callable[[bytes], T]]:
         """How values are written and read without a registry."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _writer(self, schema: RegisteredSchema) -> Callable[[T], bytes]:
         """What writes values with a registered schema, its id in front."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _reader(self, number: int) -> Callable[[bytes], T]:
         """What reads values that were written with that schema; it is given what stands in front too."""
-        raise NotImplementedError
 
     # --- with a registry
 
