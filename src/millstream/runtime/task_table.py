@@ -9,7 +9,7 @@ import msgspec
 
 from millstream.errors import PlanMismatchError, StateError
 from millstream.model import Batch, OutBatch, TopicPartition
-from millstream.plan.internal import TaskId, TaskSpec
+from millstream.plan.internal import TaskSpec
 
 CONFIG = {"cleanup.policy": "compact", "message.timestamp.type": "CreateTime"}
 KEY_PREFIX = b"task:"  # the fingerprint follows, so that compaction leaves the first plan's record beside a later one's
@@ -76,9 +76,6 @@ class TaskTable:
 
     def task_of(self, partition: TopicPartition) -> TaskSpec:
         return self.tasks[partition]
-
-    def partition_of(self, task: TaskId) -> TopicPartition:
-        return next(partition for partition, spec in self.tasks.items() if spec.id == task)
 
 
 def claims(batches: Sequence[Batch]) -> dict[TopicPartition, Claim]:

@@ -27,7 +27,8 @@ _run_through: Callable[[Iterable[object]], None] = deque[object](maxlen=0).exten
 class LibrdkafkaProducer:
     """Sends rows to their partitions.
 
-    A timestamp of 0 is sent as 1, because librdkafka takes 0 for "now"; one that is not set (-1) is the time of sending.
+    A timestamp of 0 is sent as 1, because librdkafka takes 0 for "now"; one that is not set (-1) is the time of
+    sending.
     """
 
     def __init__(self, properties: Mapping[str, object]) -> None:
