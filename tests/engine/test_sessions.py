@@ -212,11 +212,16 @@ def test_old_sessions_are_forgotten() -> None:
     assert len(store) < 10
 
 
-def test_a_session_waits_for_the_open_one_beside_it() -> None:
-    """A record between two sessions joins them as long as the later one is open, however old the earlier one is."""
-    run = folding(ms.session(10))
-    run.pipe("in a x 100", *(f"in a . {t}" for t in range(115, 200, 5)))
-    assert run.says("in a m 108")[-1].startswith("a[100,195]=x")
+def test_what_closed_long_ago_stays_as_it_is() -> None:  # W13, W14
+    """A record that is late by itself joins the open session beside it, and an older one as long as that is kept."""
+    records = ("in a x 100", *(f"in a . {t}" for t in range(115, 200, 5)), "in a m 108")
+    assert folding(ms.session(10)).says(*records)[-1] == "a[108,195]=" + "." * 17 + "m@195"
+    app = every()
+    grouped = app.stream("in", value=str).group_by_key().windowed_by(ms.session(10), retention="1s")
+    grouped.reduce(lambda a, b: a + b).to_stream().to("out")
+    assert Driven(app).says(*records)[-1] == "a[100,195]=x" + "." * 17 + "m@195"
+    soon = ("in a x 100", "in a . 115", "in a . 120", "in a m 108")
+    assert folding(ms.session(10)).says(*soon)[-1] == "a[100,120]=x..m@120"
 
 
 def test_sessions_by_hand_need_a_merger_and_others_take_none() -> None:

@@ -75,7 +75,7 @@ def test_too_many_buckets_collapse_at_the_small_end(monkeypatch: pytest.MonkeyPa
 
 
 def distinct_of(values: list[object], precision: int) -> Sketch:
-    sketch: Sketch = frozenset()
+    sketch: Sketch = ()
     for value in values:
         sketch = noted(sketch, value, precision)
     return sketch

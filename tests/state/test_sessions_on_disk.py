@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from millstream.model import Batch, TopicPartition
 from millstream.serde import STRING, Window
-from millstream.state import Changes, Session, SessionRows, StoredSessionRows
+from millstream.state import Changes, SessionRows, StoredSessionRows
 from tests.state.disks import MemoryDisk
 
 LOG = TopicPartition("app-s-changelog", 0)
@@ -37,17 +37,18 @@ class Sessions:
     def __init__(self, rows: SessionRows, *, lossless: bool) -> None:
         self.rows = rows
         self.time = -1
+        self.lossless = lossless
         if lossless:
-            rows.limits.append(lambda: self.time - 2 * GAP - GRACE - 1)
-            rows.needed = self._needed
+            rows.limits.append(self._limit)
 
-    def _needed(self, session: Session, following: Session, limit: int) -> int | None:
-        return None if following.start > session.end + 2 * GAP or following.end <= limit else following.end
+    def _limit(self) -> int:
+        return self.time - 2 * GAP - GRACE - 1
 
     def record(self, key: str, time: int) -> Any:
         """The bounds and values that it found, and what it made of them; nothing if it came too late."""
         self.time = max(self.time, time)
-        found = self.rows.near(key, time - GAP, time + GAP)
+        first = max(time - GAP, self._limit() + 1) if self.lossless else time - GAP
+        found = self.rows.near(key, first, time + GAP)
         was = [(session.bounds, session.value) for session in found]
         bounds = Window(min([time, *(each.start for each in found)]), max([time, *(each.end for each in found)]))
         if bounds.end + GAP + GRACE < self.time:

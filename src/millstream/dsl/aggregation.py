@@ -233,7 +233,7 @@ def _accumulators(of: Any, columns: Sequence[Column], *, balanced: bool) -> Any:
             case "count_distinct":
                 kept.append(dict[str, int] if balanced else frozenset.__class_getitem__(value))
             case "approx_count_distinct":
-                kept.append(frozenset[int] | bytes)
+                kept.append(tuple[int, ...] | bytes)
             case "histogram":
                 kept.append(list[int])
             case "quantile" | "quantiles":

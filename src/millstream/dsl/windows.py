@@ -51,7 +51,9 @@ def sliding(difference: Duration, *, grace: Duration = 0) -> SlidingWindows:
 def session(gap: Duration, *, grace: Duration = 0) -> SessionWindows:
     """Windows that grow with their records: two of them belong together when they are at most `gap` apart (rule W12).
 
-    A record may be late by `gap` and `grace` behind its session's end (rule W14).
+    A record may be late by `gap` and `grace` behind its session's end (rule W14). One that is later than that for
+    itself, and is taken because it joins a session that has not closed, does not join one that ended two gaps and the
+    grace ago as well, unless `windowed_by(..., retention=)` keeps it for longer.
 
     >>> session("30m").gap_ms
     1800000

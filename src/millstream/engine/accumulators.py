@@ -165,7 +165,7 @@ ACCUMULATORS: Mapping[Kind, Accumulator] = {
         (frozenset(),), "if {v} not in {0}: {0} = {0}.union(({v},))", "{0} = {0} | {o0}", "len({0})"
     ),
     "approx_count_distinct": Accumulator(
-        (frozenset(),), "{0} = noted({0}, {v}, {s})", "{0} = united({0}, {o0}, {s})", "estimated({0}, {s})"
+        ((),), "{0} = noted({0}, {v}, {s})", "{0} = united({0}, {o0}, {s})", "estimated({0}, {s})"
     ),
     "top": Accumulator(([],), "{0} = best({0}, {v}, {s})", "{0} = largest([*{0}, *{o0}], {s})"),
     "histogram": Accumulator(

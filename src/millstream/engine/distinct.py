@@ -1,12 +1,13 @@
 """About how many different values there are: exactly while there are few, then by HyperLogLog.
 
-A sketch is the set of the values' 64-bit hashes, up to FEW of them, and after that 2**precision registers of a byte
+A sketch is the values' 64-bit hashes in order, up to FEW of them, and after that 2**precision registers of a byte
 each, which keep the largest number of leading zeros that a hash for them had. The estimate is Ertl's, which needs no
 table of corrections (O. Ertl, "New cardinality estimation algorithms for HyperLogLog sketches", 2017).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from math import inf, log, sqrt
 from typing import Any, TypeAlias
 
@@ -16,21 +17,22 @@ import msgspec
 FEW = 128
 HASH_BITS = 64
 
-Sketch: TypeAlias = frozenset[int] | bytes
+Sketch: TypeAlias = tuple[int, ...] | bytes
 
 
 def noted(sketch: Sketch, value: Any, precision: int) -> Sketch:
     """The sketch with one value more.
 
-    >>> estimated(noted(noted(frozenset(), "a", 12), "b", 12), 12)
+    >>> estimated(noted(noted((), "a", 12), "b", 12), 12)
     2
     """
     hashed, _ = mmh3.hash64(msgspec.json.encode(value), signed=False)
     if isinstance(sketch, bytes):
         return _registered(sketch, hashed, precision)
-    if hashed in sketch:
+    place = bisect_left(sketch, hashed)
+    if place < len(sketch) and sketch[place] == hashed:
         return sketch
-    return _bounded(sketch.union((hashed,)), precision)
+    return _bounded((*sketch[:place], hashed, *sketch[place:]), precision)
 
 
 def united(sketch: Sketch, other: Sketch, precision: int) -> Sketch:
@@ -38,9 +40,9 @@ def united(sketch: Sketch, other: Sketch, precision: int) -> Sketch:
     match sketch, other:
         case bytes(), bytes():
             return bytes(map(max, sketch, other))
-        case frozenset(), frozenset():
-            return _bounded(sketch | other, precision)
-        case bytes(), frozenset():
+        case tuple(), tuple():
+            return _bounded(tuple(sorted({*sketch, *other})), precision)
+        case bytes(), tuple():
             return _dense(other, precision, sketch)
         case _:
             return united(other, sketch, precision)
@@ -70,11 +72,11 @@ def _counts(sketch: bytes, ranks: int) -> list[int]:
     return counts
 
 
-def _bounded(hashes: frozenset[int], precision: int) -> Sketch:
+def _bounded(hashes: tuple[int, ...], precision: int) -> Sketch:
     return hashes if len(hashes) <= FEW else _dense(hashes, precision, bytes(1 << precision))
 
 
-def _dense(hashes: frozenset[int], precision: int, registers: bytes) -> bytes:
+def _dense(hashes: tuple[int, ...], precision: int, registers: bytes) -> bytes:
     for hashed in hashes:
         registers = _registered(registers, hashed, precision)
     return registers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
+from sys import maxsize
 from typing import Any
 
 from millstream.engine.closing import EmitTimer, lossless
@@ -26,7 +27,12 @@ def session_aggregate(node: Aggregate, windows: SessionWindows, downstream: Down
 
 
 class SessionAggregate:
-    """One task's sessions. Results have the session's end as their timestamp (rule W15)."""
+    """One task's sessions. Results have the session's end as their timestamp (rule W15).
+
+    A session is found as long as a record that is not late by itself may be near it, or the retention asks for. A later
+    record, which is accepted because the session that it joins has not closed (rule W14), leaves older ones as they
+    are: what they are then does not depend on when the store frees them.
+    """
 
     def __init__(self, node: Aggregate, windows: SessionWindows, downstream: Downstream, parts: Parts) -> None:
         self._node = node
@@ -41,12 +47,13 @@ class SessionAggregate:
         self._late = late_records(downstream, fold_for(node.aggregation))
         self._time = -1  # observed by this operator (rule T5)
         self._times = parts.close_times
+        self._remembered = maxsize  # after a session's end; by Kafka's rule the store knows
         parts.clocks[node.name] = self.pass_time
         due = None if self._closer is None else self._next_close
         self.watching = parts.idle_timer(node.idle_after_ms, lambda: self._time, due, self.pass_time)
         if lossless(parts.settings):
+            self._remembered = max(self._gap + self._closes_after, self._rows.retention_ms)
             self._rows.limits.append(self._limit)
-            self._rows.needed = self._needed
 
     def start(self) -> None:
         """A restored store has seen at least its largest end."""
@@ -78,7 +85,8 @@ class SessionAggregate:
         if timestamp > self._time:
             self._time = timestamp
         gap = self._gap
-        found = self._rows.near(key, timestamp - gap, timestamp + gap)  # W13
+        first, past = timestamp - gap, self._time - self._remembered
+        found = self._rows.near(key, first if first > past else past, timestamp + gap)  # W13
         start = end = timestamp
         if found:
             if found[0].start < start:
@@ -115,22 +123,10 @@ class SessionAggregate:
             aggregate = merging.merge(key, aggregate, session.value)
         return aggregate
 
-    # --- what may be forgotten
-
     def _limit(self) -> int:
-        """Up to which end no record that is not late can reach a session by itself, nor what is to be emitted."""
-        needed = min(self._time - self._gap - self._closes_after, self._time - self._rows.retention_ms) - 1
-        return needed if self._closer is None else min(needed, self._closer.last_close - 1)
-
-    def _needed(self, session: Session, following: Session, limit: int) -> int | None:
-        """A record between two sessions joins both as long as the later one is open: the earlier one waits with it.
-
-        One that waits for a session which itself only waits does not: sessions that follow one another in less than
-        two gaps would all be kept, for a record that comes as late as all of them together.
-        """
-        if following.start > session.end + 2 * self._gap or following.end <= limit:
-            return None
-        return following.end
+        """Up to which end a session is not found any more, and was emitted if it is to be."""
+        found = self._time - self._remembered - 1
+        return found if self._closer is None else min(found, self._closer.last_close - 1)
 
 
 class SessionCloser:

@@ -43,9 +43,9 @@ class DiskPieces:
             yield piece
             piece = self._order.after(piece)
 
-    def oldest_until(self, moment: int, behind: int = -1) -> int | None:
-        """The first piece, behind another, that ends at a moment or before; None if there is none."""
-        piece = self._order.after(behind)
+    def oldest_until(self, moment: int) -> int | None:
+        """The first piece, if it ends at a moment or before."""
+        piece = self._order.first()
         return piece if piece is not None and (piece + 1) * self.piece_ms - 1 <= moment else None
 
 

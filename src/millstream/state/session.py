@@ -55,8 +55,6 @@ class SessionRows:
     """The sessions of one task's store. Those that end at `limit()` or before are forgotten.
 
     That is `retention_ms` before the largest end ever put (rule W20), unless nodes say what they need in `limits`.
-    `needed` may hold back a session that the limit, its last argument, would let go, for the sake of the key's next
-    one, by giving the end up to which it is to be kept.
 
     What the retention lets go is hidden at once. Memory is freed when the changelog has what it must have, by pieces
     of time, so that it costs nothing by record.
@@ -68,7 +66,6 @@ class SessionRows:
         self.retention_ms = retention_ms
         self.largest_end = -1
         self.limits: list[Callable[[], int]] = []  # of the nodes that need its sessions
-        self.needed: Callable[[Session, Session, int], int | None] | None = None
         self.awaited_from: int | None = None  # sessions that end then or later are not freed: they wait for their close
         self._last: dict[Any, Session] = {}  # of each key
         self._earlier: dict[Any, list[Session]] = {}  # in order, of the keys that have more than one
@@ -83,7 +80,7 @@ class SessionRows:
 
     @property
     def gone(self) -> int:
-        """Sessions that end then or before are not found."""
+        """Sessions that end then or before are not found; nodes that have limits say themselves what they look for."""
         return -1 if self.limits else self.largest_end - self.retention_ms
 
     def near(self, key: Any, first: int, last: int) -> list[Session]:
@@ -108,18 +105,9 @@ class SessionRows:
         """The value and timestamp of the session with just these bounds."""
         start, end = windowed.window
         for session in self.near(windowed.key, end, start):
-            if session.start == start and session.end == end:
+            if session.start == start and session.end == end > self.limit():
                 return None if session.value is None else [session.value, end]
         return None
-
-    def after(self, session: Session) -> Session | None:
-        """The key's next session."""
-        latest = self._last.get(session.key)
-        if latest is None or latest.end <= session.end:
-            return None
-        earlier = self._earlier.get(session.key, [])
-        at = bisect_left(earlier, session.end + 1, key=_end)
-        return earlier[at] if at < len(earlier) else latest
 
     def put(self, key: Any, bounds: Window, value: Any, timestamp: int, merged: list[Session]) -> Session:
         """One session in place of those that were merged into it; the value None leaves none."""
@@ -161,22 +149,18 @@ class SessionRows:
     def forget(self) -> None:
         """Free the sessions of pieces that end at the limit or before, but for those that wait for the changelog."""
         limit, oldest = self._free_until(), self._oldest
-        later: list[tuple[int, Session]] = []
+        later: list[Session] = []
         while oldest and (oldest[0] + 1) * self.piece_ms - 1 <= limit:
             piece = heappop(oldest)
             for session in self._pieces.pop(piece):
                 if session.piece != piece:
                     continue
-                keep = session.end if session.end > limit else None
-                if keep is None and self.needed is not None:
-                    following = self.after(session)
-                    keep = None if following is None else self.needed(session, following, limit)
-                if keep is not None or self._unlogged(session):
-                    later.append((limit + 1 if keep is None else keep, session))
+                if session.end > limit or self._unlogged(session):
+                    later.append(session)
                 else:
                     self._drop(session)
-        for end, session in later:
-            self._note(end, session)
+        for session in later:
+            self._note(max(session.end, limit + 1), session)
 
     def _free_until(self) -> int:
         limit = self.limit()
@@ -209,7 +193,7 @@ class SessionRows:
 
     def all(self) -> Iterator[Session]:
         """Every session, key by key."""
-        gone = self.limit() if self.needed is None else -1
+        gone = self.limit()
         for key in self._last:
             yield from (session for session in self._sessions(key) if session.end > gone)
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from heapq import merge
-from itertools import chain, pairwise
-from operator import itemgetter
 from struct import Struct
 from typing import Any
 
@@ -18,7 +15,6 @@ from millstream.state.session import SUFFIX, Session, SessionRows
 
 _OBJECT_BYTES = 300  # of a session, beside what any row takes
 _NOTE = Struct(">q")  # the largest end
-_END = (b"", -1, b"")  # behind the last row; no key's row begins like it
 
 
 class StoredSessionRows(SessionRows):
@@ -38,7 +34,6 @@ class StoredSessionRows(SessionRows):
         self._evicted: tuple[int, int, int] | None = None  # what there was after the last call of `evict`
         self._unwritten: dict[Session, None] = {}
         self._undeleted: set[tuple[Any, Window]] = set()  # on disk still, deletes of them are on the changelog's way
-        self._checked: dict[int, int] = {}  # pieces that are kept for some of their sessions, and at which limit
         self._encoded = [0, 0]  # rows and bytes that were encoded so far: what a row takes on average
         note = disk.note()
         if note is not None:
@@ -59,15 +54,8 @@ class StoredSessionRows(SessionRows):
                 return sorted([*stored, *found], key=_end)
         return found
 
-    def after(self, session: Session) -> Session | None:
-        following = super().after(session)
-        if session.end + 1 < self._from:
-            last = self._from if following is None else following.start
-            return min(self._read(session.key, session.end + 1, last), key=_end, default=following)
-        return following
-
     def all(self) -> Iterator[Session]:
-        gone = self.limit() if self.needed is None else -1
+        gone = self.limit()
         held = {(session.key, session.bounds) for session in super().all()}
         yield from super().all()
         for data, value in self.disk.scan(b"", None):
@@ -182,50 +170,11 @@ class StoredSessionRows(SessionRows):
         into.note(_NOTE.pack(self.largest_end))
 
     def _free(self, into: DiskBatch) -> None:
-        """Delete the pieces that end at the limit or before, but for the sessions that are still needed."""
-        limit, pack = self._free_until(), TIME.pack
-        piece = self._on_disk.oldest_until(limit)
-        while piece is not None:
-            if self._checked.get(piece, -1) <= limit - self._on_disk.piece_ms:
-                kept = list(self._still_needed(piece, limit))
-                into.delete_range(pack(piece), pack(piece + 1))
-                for data, value in kept:
-                    into.put(data, value)
-                self._checked[piece] = limit
-                if not kept:
-                    self._on_disk.remove(piece)
-                    del self._checked[piece]
-            piece = self._on_disk.oldest_until(limit, piece)
-
-    def _still_needed(self, piece: int, limit: int) -> Iterator[tuple[bytes, bytes]]:
-        """The rows of a piece that wait for the next session of their key.
-
-        That is the next row among those of this piece and the later ones, which are all in the order of their keys.
-        """
-        if self.needed is None:
-            return
-        later = self._on_disk.between((piece + 1) * self._on_disk.piece_ms, self._from - 1)
-        rows = merge(*map(self._rows_of, (piece, *later)), key=itemgetter(0))
-        for (data, of, value), following in pairwise(chain(rows, [_END])):
-            if of != piece:
-                continue
-            session = Session(*self._known(data), None, -1)
-            next_one = super().after(session)
-            if following[0].startswith(data[: -SUFFIX.size]):
-                if len(following[0]) != len(data):  # of a longer key: it may hide the next row of this one
-                    next_one = self.after(session)
-                else:
-                    stored = Session(*self._known(following[0]), None, -1)
-                    next_one = stored if next_one is None else min(stored, next_one, key=_end)
-            if next_one is not None and self.needed(session, next_one, limit) is not None:
-                yield TIME.pack(piece) + data, value
-
-    def _rows_of(self, piece: int) -> Iterator[tuple[bytes, int, bytes]]:
-        """A piece's rows, without its number in front; those that are deleted by now are left out."""
-        for row, value in self.disk.scan(TIME.pack(piece), TIME.pack(piece + 1)):
-            data = row[TIME.size :]
-            if self._is_there(*self._known(data)):
-                yield data, piece, value
+        """Delete the pieces that end at the limit or before."""
+        limit = self._free_until()
+        while (piece := self._on_disk.oldest_until(limit)) is not None:
+            into.delete_range(TIME.pack(piece), TIME.pack(piece + 1))
+            self._on_disk.remove(piece)
 
     def written(self) -> None:
         """What `take_changes` gave is on disk."""

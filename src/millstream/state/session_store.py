@@ -21,6 +21,7 @@ class SessionedRows(Protocol):
     name: str
     key: Serde[Any]
 
+    def limit(self) -> int: ...
     def near(self, key: Any, first: int, last: int) -> list[Session]: ...
     def all(self) -> Iterator[Session]: ...
     def put(self, key: Any, bounds: Window, value: Any, timestamp: int, merged: list[Session]) -> object: ...
@@ -79,12 +80,12 @@ class SessionStore(Generic[K, V]):
     ) -> Iterator[tuple[Windowed[K], V]]:
         """The key's sessions that end at `earliest_end` or later and start at `latest_start` or before."""
         # the rows look no further than the first session that starts too late, and here sessions may overlap
-        near = [each for each in self._rows.near(key, earliest_end, _LAST_MS) if each.start <= latest_start]
+        near = [each for each in self._near(key, earliest_end) if each.start <= latest_start]
         return self._told(near, reverse=reverse)
 
     def fetch(self, key: K, *, reverse: bool = False) -> Iterator[tuple[Windowed[K], V]]:
         """All sessions of a key."""
-        return self._told(self._rows.near(key, 0, _LAST_MS), reverse=reverse)
+        return self._told(self._near(key, 0), reverse=reverse)
 
     def fetch_range(
         self, first_key: K | None, last_key: K | None, *, reverse: bool = False
@@ -108,8 +109,11 @@ class SessionStore(Generic[K, V]):
         return self.fetch_range(None, None, reverse=reverse)
 
     def _find(self, key: Any, start: int, end: int) -> Session | None:
-        near = self._rows.near(key, end, _LAST_MS)
-        return next((session for session in near if (session.start, session.end) == (start, end)), None)
+        return next((session for session in self._near(key, end) if (session.start, session.end) == (start, end)), None)
+
+    def _near(self, key: Any, earliest_end: int) -> list[Session]:
+        """What is forgotten is not shown, whether it is freed or not."""
+        return self._rows.near(key, max(earliest_end, self._rows.limit() + 1), _LAST_MS)
 
     def _told(self, sessions: list[Session], *, reverse: bool) -> Iterator[tuple[Windowed[K], V]]:
         for session in sorted(sessions, key=_by_end, reverse=reverse):
