@@ -90,7 +90,7 @@ class Settings:
     retention_rule: Literal["lossless", "kafka"] = setting(
         "lossless",
         'When window and session stores forget: "kafka" as Kafka Streams\' do, which can lose results; '
-        '"lossless" only what no later record can need.',
+        '"lossless" only what no record in time can need.',
     )
     emit_interval_ms: int = duration(
         0, "How often, by wall clock, windows that are emitted on their close, and outer joins, look for what is due."

@@ -49,7 +49,7 @@ class EngineSettings:
 
     `wait_for_inputs_ms` None never waits; 0 waits for a partition's data only while it is known to have some.
     `retention_rule` "kafka" lets stores forget by their own clocks, as Kafka Streams' do (rules W20, Z1); "lossless"
-    only what no later record can need. `emit_interval_ms`: how often, by wall clock, results are looked for that wait
+    only what no record in time can need. `emit_interval_ms`: how often, by wall clock, results are looked for that wait
     for their window to close (rule E9). `idle_after_ms`: without records for so long, operators' time goes on by the
     wall clock, and partitions without data hold no others back; None: never.
     """
