@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench bench-broker bench-keys test nightly lint style types layers format
+.PHONY: help demo bench bench-broker bench-keys bench-restore bench-tasks test nightly lint style types layers format
 
 help:
 	@echo 'make demo [ARGS="..."]   a live match and its alerts, in this terminal'
@@ -13,6 +13,8 @@ help:
 	@echo 'make bench [ARGS="..."]  Kafka Streams and Millstream on the same Apache Kafka (Java, Maven, Linux)'
 	@echo 'make bench-broker [ARGS="..."]  the embedded broker beside Apache Kafka: throughput, latencies, CPU'
 	@echo 'make bench-keys [ARGS="..."]  cost per record with few rows in the stores and with many; --short: a minute'
+	@echo 'make bench-restore [ARGS="..."]  how fast a store of a million rows is restored, beside a plain client'
+	@echo 'make bench-tasks [ARGS="..."]  what 64 tasks cost at a trickle, and what a rebalance takes from those that stay'
 	@echo 'make lint                style, types and the layers of the package'
 	@echo 'make format              put the code into the project'"'"'s style'
 
@@ -34,6 +36,12 @@ bench-broker: .venv/installed
 
 bench-keys: .venv/installed
 	@$(BIN)/python -m benchmarks.keys $(ARGS)
+
+bench-restore: .venv/installed
+	@$(BIN)/python -m benchmarks.restore $(ARGS)
+
+bench-tasks: .venv/installed
+	@$(BIN)/python -m benchmarks.tasks $(ARGS)
 
 lint: style types layers
 
