@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench bench-broker bench-keys bench-restore bench-tasks test nightly lint style types layers format
+.PHONY: help demo bench bench-broker bench-keys bench-restore bench-tasks soak test nightly lint style types layers format
 
 help:
 	@echo 'make demo [ARGS="..."]   a live match and its alerts, in this terminal'
@@ -15,6 +15,7 @@ help:
 	@echo 'make bench-keys [ARGS="..."]  cost per record with few rows in the stores and with many; --short: a minute'
 	@echo 'make bench-restore [ARGS="..."]  how fast a store of a million rows is restored, beside a plain client'
 	@echo 'make bench-tasks [ARGS="..."]  what 64 tasks cost at a trickle, and what a rebalance takes from those that stay'
+	@echo 'make soak [ARGS="..."]   half an hour at full load: memory and open files must not grow'
 	@echo 'make lint                style, types and the layers of the package'
 	@echo 'make format              put the code into the project'"'"'s style'
 
@@ -42,6 +43,9 @@ bench-restore: .venv/installed
 
 bench-tasks: .venv/installed
 	@$(BIN)/python -m benchmarks.tasks $(ARGS)
+
+soak: .venv/installed
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 lint: style types layers
 
