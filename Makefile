@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench bench-broker bench-keys bench-restore bench-tasks soak test nightly lint style types layers format
+.PHONY: help demo bench bench-broker bench-keys bench-micro bench-restore bench-tasks soak test nightly lint style types layers format
 
 help:
 	@echo 'make demo [ARGS="..."]   a live match and its alerts, in this terminal'
@@ -13,6 +13,7 @@ help:
 	@echo 'make bench [ARGS="..."]  Kafka Streams and Millstream on the same Apache Kafka (Java, Maven, Linux)'
 	@echo 'make bench-broker [ARGS="..."]  the embedded broker beside Apache Kafka: throughput, latencies, CPU'
 	@echo 'make bench-keys [ARGS="..."]  cost per record with few rows in the stores and with many; --short: a minute'
+	@echo 'make bench-micro [ARGS="..."]  CPU of a record by operator, keys and size of rounds; --against REVISION: the ratio'
 	@echo 'make bench-restore [ARGS="..."]  how fast a store of a million rows is restored, beside a plain client'
 	@echo 'make bench-tasks [ARGS="..."]  what 64 tasks cost at a trickle, and what a rebalance takes from those that stay'
 	@echo 'make soak [ARGS="..."]   half an hour at full load: memory and open files must not grow'
@@ -37,6 +38,9 @@ bench-broker: .venv/installed
 
 bench-keys: .venv/installed
 	@$(BIN)/python -m benchmarks.keys $(ARGS)
+
+bench-micro: .venv/installed
+	@$(BIN)/python -m benchmarks.micro $(ARGS)
 
 bench-restore: .venv/installed
 	@$(BIN)/python -m benchmarks.restore $(ARGS)
