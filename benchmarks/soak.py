@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 import millstream as ms
@@ -40,6 +40,7 @@ SESSIONS = 20_000
 EPOCH = 500_000  # records, after which a part of the keys are others
 BLOCK = 10_000
 AHEAD = 300_000  # records that are written and not yet processed, at most
+BEGIN_MS = 20 * 3_600_000  # before now: the records' time goes by quicker, and brokers take none far ahead of theirs
 LOOK_EVERY_S = 5.0
 MORE_MEMORY, MORE_FILES, FEW_FILES = 1.05, 1.1, 5
 KEPT = {"retention.bytes": str(256 << 20), "retention.ms": "-1", "segment.bytes": str(32 << 20)}
@@ -126,9 +127,10 @@ class Feed:
         names = (f"{NAME}-{end}" for end in ("in", "windows", "visits", "places"))
         for done in admin.create_topics([NewTopic(name, 1, 1, config=KEPT) for name in names]).values():
             done.result(LIMIT_S)
-        self._producer = Producer({"bootstrap.servers": bootstrap, "compression.type": "lz4", "linger.ms": 20})
+        settings = {"bootstrap.servers": bootstrap, "compression.type": "lz4", "linger.ms": 20}
+        self._producer = Producer({**settings, "delivery.report.only.error": True, "on_delivery": self._lost})
         self._progress = Progress(bootstrap, NAME, f"{NAME}-in")
-        self._later_ms = int(time.time() * 1000) - START_MS
+        self._later_ms = int(time.time() * 1000) - BEGIN_MS - START_MS
         self._rows = self._endless()
         self.written = self.committed = 0
 
@@ -139,6 +141,10 @@ class Feed:
                 new = b"%d" % epoch + key if key[-1:] == b"7" else key
                 yield new, value, time_ms + self._later_ms + epoch * EPOCH
             epoch += 1
+
+    @staticmethod
+    def _lost(error: KafkaError | None, _message: object) -> None:
+        raise RuntimeError(f"a record was not written: {error}")
 
     def step(self) -> None:
         """A block more, or some rest."""
