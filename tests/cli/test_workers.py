@@ -64,9 +64,14 @@ class Parent:
 
 @contextmanager
 def parent(folder: Path, *arguments: str) -> Iterator[Parent]:
+    """Running; what fails beside it is told with all that it said."""
     made = Parent(folder, *arguments)
     try:
         yield made
+    except BaseException as error:
+        made.close()
+        error.add_note(f"`millstream run {' '.join(arguments)}` said:\n{''.join(made.said)}")
+        raise
     finally:
         made.close()
 

@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,6 +20,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.kafka.artifacts import class_path, java
+from tests.ports import free_port
 
 START_LIMIT_S = 90
 STOP_LIMIT_S = 30
@@ -156,9 +155,9 @@ class ApacheKafka:
         (self._folder / "log").unlink(missing_ok=True)
         data = self._folder / "data"
         shutil.rmtree(data, ignore_errors=True)
-        self._port = _free_port()
+        self._port = free_port()
         settings = self._folder / "server.properties"
-        settings.write_text(PROPERTIES.format(broker=self._port, controller=_free_port(), data=data))
+        settings.write_text(PROPERTIES.format(broker=self._port, controller=free_port(), data=data))
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = self._command("kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(settings))
         done = subprocess.run(command, capture_output=True, text=True, timeout=START_LIMIT_S, check=False)
@@ -210,22 +209,6 @@ class ApacheKafka:
     def _command(self, main: str, *arguments: str) -> list[str]:
         jvm = [self._java, *self._jvm_options, f"-Djava.io.tmpdir={self._folder}"]
         return [*self._run_by, *jvm, "-cp", self._class_path, main, *arguments]
-
-
-def _free_port() -> int:
-    """A port that nobody listens on, below the range that outgoing connections take theirs from.
-
-    In that range a client that reconnects while the node is down could be given the node's own port.
-    """
-    for _ in range(1000):
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no free port between 20000 and 32000")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from millstream.app import App
 from millstream.cli import main
 from tests.client.brokers import bootstrap, client, embedded_bootstrap, new_topic, unique
 from tests.client.until import until
-from tests.remote.test_stores import free_port
+from tests.ports import free_port
 from tests.runtime.running import EVENT_TIME, read_all, write
 
 __all__ = ["bootstrap", "client", "embedded_bootstrap", "new_topic"]

@@ -16,7 +16,7 @@ from millstream.client.librdkafka import LibrdkafkaClient
 from tests.cli.test_workers import parent
 from tests.client.brokers import unique
 from tests.client.until import until
-from tests.remote.test_stores import free_port
+from tests.ports import free_port
 from tests.runtime.running import EVENT_TIME, write
 
 PROGRAM = """
@@ -29,7 +29,8 @@ WORDS = [f"w{number % 7}" for number in range(100)]
 
 
 def test_two_processes_are_one_application(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    name, port = unique("app"), free_port()
+    name, port = unique("app"), free_port(2)
+    seen = ""
     (tmp_path / "program.py").write_text(PROGRAM.replace("NAME", name))
     with EmbeddedBroker.shared(tmp_path / "state") as broker:
         client = LibrdkafkaClient(broker.bootstrap)
@@ -40,13 +41,15 @@ def test_two_processes_are_one_application(tmp_path: Path, capsys: pytest.Captur
         with parent(tmp_path, "program.py", "--workers", "2", "--set", f"http={port}"):
 
             def shared_out() -> list[dict[str, object]] | None:
+                nonlocal seen
                 with pytest.raises(SystemExit) as ended:
                     main(["status", name, "--json", "-b", broker.bootstrap])
-                said = capsys.readouterr().out
+                said, errors = capsys.readouterr()
+                seen = f"`millstream status` said: {said}{errors}"
                 found = json.loads(said)["workers"] if ended.value.code == 0 else []
                 return found if [each["tasks"] for each in found] == [2, 2] else None
 
-            workers = until(shared_out, limit_s=90)
+            workers = until(shared_out, limit_s=90, seen=lambda: seen)
             assert {str(each["address"]).rpartition(":")[0] for each in workers} == {"127.0.0.1"}
             with ms.connect(name, bootstrap_servers=broker.bootstrap) as app:
                 until(lambda: dict(app.store("counts").all()) == Counter(WORDS))

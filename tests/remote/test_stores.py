@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,18 +16,13 @@ from millstream.model import TopicPartition
 from millstream.serde.murmur2 import partition_for
 from tests.client.brokers import bootstrap, client, embedded_bootstrap, new_topic, unique
 from tests.client.until import until
+from tests.ports import free_port
 from tests.runtime.running import EVENT_TIME, write
 
 __all__ = ["bootstrap", "client", "embedded_bootstrap", "new_topic"]
 
 PARTITIONS = 2
 KEYS = [f"k{number:02}" for number in range(20)]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
 
 
 def program(name: str, source: str, **settings) -> ms.App:

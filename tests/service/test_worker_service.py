@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import urllib.error
 import urllib.request
@@ -15,15 +14,10 @@ from millstream.app import App
 from millstream.cli import main
 from tests.client.brokers import bootstrap, client, embedded_bootstrap, new_topic, unique
 from tests.client.until import until
+from tests.ports import free_port
 from tests.runtime.running import EVENT_TIME, write
 
 __all__ = ["bootstrap", "client", "embedded_bootstrap", "new_topic"]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
 
 
 def told(address: str, path: str) -> bytes | None:
