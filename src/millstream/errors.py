@@ -46,6 +46,12 @@ class ConfigError(MillstreamError):
     exit_status = 2
 
 
+class AddressInUseError(ConfigError):
+    """A port to listen at is in use, perhaps for a moment: by a worker that still stops, or by any connection."""
+
+    retriable = True
+
+
 class ProcessingError(MillstreamError):
     """A user function failed; names the node and the source record. The cause is the original exception."""
 

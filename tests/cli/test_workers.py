@@ -6,12 +6,13 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from millstream.client.librdkafka import LibrdkafkaClient
 from millstream.serde.scalars import INT64
 from tests.client.brokers import unique
 from tests.client.until import until
+from tests.ports import free_port
 from tests.runtime.running import EVENT_TIME, read_all, write
 
 PARTITIONS = 4
@@ -121,6 +123,20 @@ def test_workers_on_the_folders_own_broker(tmp_path):
 def test_workers_on_apache_kafka(tmp_path, apache_kafka):
     client = LibrdkafkaClient(apache_kafka.bootstrap)
     count_with_workers(tmp_path, client, "--bootstrap", apache_kafka.bootstrap)
+
+
+def test_a_worker_whose_port_is_in_use_is_started_again_until_it_is_free(tmp_path):
+    program = "import millstream as ms\n\napp = ms.App('ports', state_dir='state')\napp.stream('in').to('out')\n"
+    (tmp_path / "ports_program.py").write_text(program)
+    port = free_port(2)
+    with ExitStack() as stack:
+        taken = stack.enter_context(socket.create_server(("127.0.0.1", port + 1)))
+        running = stack.enter_context(parent(tmp_path, "ports_program.py", "--workers", "2", "--set", f"http={port}"))
+        until(lambda: running.lines("worker 2 has ended with (status 1; it is started again)"))
+        assert running.lines(f"({port + 1}': cannot listen there)")
+        taken.close()
+        until(lambda: running.lines(rf"^\[2\] .* (answers at http://127.0.0.1:{port + 1})"))
+        assert not running.lines("(worker 1 has ended)")
 
 
 def test_a_wrong_program_is_told_once(tmp_path):

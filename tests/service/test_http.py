@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from millstream.errors import ConfigError
+from millstream.errors import AddressInUseError, ConfigError
 from millstream.service.http import Answer, of_application, serving
 
 
@@ -51,8 +51,14 @@ def test_a_route_that_fails_does_not_end_the_server(address):
 def test_a_port_that_is_taken_is_told():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(ConfigError, match="cannot listen there"), serving(address, {}):
+        with pytest.raises(AddressInUseError, match="end what has the port"), serving(address, {}):
             pass
+
+
+def test_an_address_that_is_not_this_machines_is_told():
+    with pytest.raises(ConfigError, match="cannot listen there") as told, serving("192.0.2.1:0", {}):
+        pass
+    assert not told.value.retriable
 
 
 def test_a_question_to_another_application_is_refused():

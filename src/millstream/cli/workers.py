@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from millstream.app import App, stopped_by_signals
 from millstream.broker.launch import EmbeddedBroker
 from millstream.config import Settings
-from millstream.errors import BrokerUnavailableError, ConfigError
+from millstream.errors import AddressInUseError, BrokerUnavailableError, ConfigError
 from millstream.runtime.clock import SystemClock
 from millstream.runtime.supervisor import Supervisor
 from millstream.service import log_as_json
@@ -50,8 +50,8 @@ def run_worker(app: App, place: str) -> None:
     threading.Thread(target=_await_parent, args=(gone,), name="millstream-parent", daemon=True).start()
     try:
         app.run(gone)
-    except BrokerUnavailableError as error:
-        error.exit_status = 1  # the parent tries again: brokers come back
+    except (AddressInUseError, BrokerUnavailableError) as error:
+        error.exit_status = 1  # the parent tries again: ports become free, and brokers come back
         raise
 
 

@@ -9,7 +9,7 @@ LONGEST_MS = 30_000
 HEALTHY_MS = 60_000
 MOST_FAILURES = 6
 
-USERS_FAULT = 2  # a wrong program, setting or address: starting it again mends nothing
+USERS_FAULT = 2  # a wrong program or setting: starting it again mends nothing
 STOP_ALL = 3  # the program wants all workers to stop (on_uncaught="stop_all")
 
 

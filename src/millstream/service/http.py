@@ -5,6 +5,7 @@ The standard library's is enough for that, and nothing has to be installed.
 
 from __future__ import annotations
 
+import errno
 import logging
 import socketserver
 import threading
@@ -17,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from millstream.errors import ConfigError
+from millstream.errors import AddressInUseError, ConfigError
 
 LOG = logging.getLogger("millstream.service")
 
@@ -66,7 +67,10 @@ def serving(address: str, reads: Mapping[str, Route], writes: Mapping[str, Route
     try:
         server = _Server((host.strip("[]"), int(port)), handler)
     except OSError as error:
-        raise ConfigError(f"http={address!r}: cannot listen there: {error.strerror or error}") from error
+        told = f"http={address!r}: cannot listen there: {error.strerror or error}"
+        if error.errno == errno.EADDRINUSE:
+            raise AddressInUseError(f"{told}; end what has the port, or set another") from error
+        raise ConfigError(told) from error
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="millstream-http", daemon=True)
     thread.start()
     try:
