@@ -77,6 +77,31 @@ def test_superseded_records_go_and_the_segment_that_is_written_to_stays(folder: 
     log.close()
 
 
+def test_a_pass_remembers_so_many_keys_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("millstream.broker.log.compaction.MOST_KEYS", 3)
+    log = open_log(config=settings_of(2, dirty_ratio=0.0))
+    for key in (b"a", b"a", b"b", b"a", b"c", b"b", b"b", b"c", b"d"):
+        put(log, key)
+    assert compacted(log)
+    assert keys(log) == [(2, b"b"), (3, b"a"), (4, b"c"), (5, b"b"), (6, b"b"), (7, b"c"), (8, b"d")]
+    assert compacted(log)
+    assert keys(log) == [(3, b"a"), (4, b"c"), (5, b"b"), (6, b"b"), (7, b"c"), (8, b"d")]
+    assert compacted(log)
+    assert keys(log) == [(3, b"a"), (6, b"b"), (7, b"c"), (8, b"d")]
+    assert not compacted(log)
+
+
+def test_segments_that_are_to_be_compacted_roll_before_they_have_too_many_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("millstream.broker.log.partition.LARGEST_COMPACTED_SEGMENT", 3)
+    for is_compacted in (True, False):
+        log = open_log(config=LogSettings(compacted=is_compacted))
+        for _ in range(7):
+            put(log, b"a")
+        assert len(list(log.closed_segments)) == (2 if is_compacted else 0)
+
+
 @pytest.mark.parametrize("codec", range(5))
 def test_records_of_one_batch(codec: int) -> None:
     log = open_log(config=settings_of(100, dirty_ratio=0.0))

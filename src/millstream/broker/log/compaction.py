@@ -18,8 +18,8 @@ from millstream.broker.log.partition import LARGEST_SEGMENT_BYTES, PartitionLog
 from millstream.broker.log.records import KeyedRecord, compressed, keyed_records
 from millstream.broker.log.segment import Segment
 
-MOST_KEYS = 2_000_000
-"""Of so many keys a pass keeps the offsets in memory; the segments after that wait for the next pass."""
+MOST_KEYS = 1_000_000
+"""Of so many keys a pass keeps the offsets in memory, about 200 MB; segments that may have more wait for the next."""
 _LONGEST_SPAN = 2**31 - 1
 
 
@@ -49,11 +49,12 @@ def compact(log: PartitionLog, segments: Sequence[Segment], now_ms: int) -> Iter
     for segment in segments:
         if not log.holds(segments):
             return
-        if len(latest) >= MOST_KEYS:
+        if segment.compacted_ms >= 0:
+            known += 1
+            continue
+        if latest and len(latest) + segment.next_offset - segment.base_offset > MOST_KEYS:
             break
         known += 1
-        if segment.compacted_ms >= 0:
-            continue
         for header, batch in segment.batches():
             if not _is_void(log, header):
                 latest.update((each.key, each.offset) for each in keyed_records(header, batch) if each.key is not None)

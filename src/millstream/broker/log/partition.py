@@ -23,6 +23,8 @@ from millstream.broker.log.transactions import LogTransactions
 
 LARGEST_SEGMENT_BYTES = 128 * 1024 * 1024
 """Segments roll here even if the topic allows more, so that old data can be let go in small steps."""
+LARGEST_COMPACTED_SEGMENT = 500_000
+"""Records, after which segments of compacted topics roll: a pass of compaction has to remember their keys."""
 
 NOTHING_EXPIRES = Retention()
 
@@ -309,6 +311,7 @@ class PartitionLog:
         if active.size and (
             active.size + size > min(self.settings.segment_bytes, LARGEST_SEGMENT_BYTES)
             or now_ms - active.opened_ms >= self.settings.segment_ms
+            or (self.settings.compacted and active.next_offset - active.base_offset >= LARGEST_COMPACTED_SEGMENT)
         ):
             active = self._roll()
         if not active.size:
