@@ -37,7 +37,7 @@ from benchmarks.progress import Progress
 WORKER_CORE, OTHERS_CORE = 0, 1
 NAME = "soak"
 SESSIONS = 20_000
-EPOCH = 500_000  # records, after which a part of the keys are others
+EPOCH = 100_000  # records, after which a part of the keys are others: what remembers keys is soon full
 BLOCK = 10_000
 AHEAD = 300_000  # records that are written and not yet processed, at most
 BEGIN_MS = 20 * 3_600_000  # before now: the records' time goes by quicker, and brokers take none far ahead of theirs
