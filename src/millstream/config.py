@@ -137,7 +137,9 @@ class Settings:
     )
     on_decode_error: Any = setting("fail", '"fail", "skip", or a function: a record that cannot be decoded.')
     on_error: Any = setting("fail", '"fail", "skip", or a function: a user function that raised.')
-    on_send_error: Any = setting("fail", '"fail", "skip", or a function: a result that cannot be encoded.')
+    on_send_error: Any = setting(
+        "fail", '"fail", "skip", or a function: a result that cannot be encoded, or that the broker refuses.'
+    )
     on_uncaught: Literal["stop", "replace", "stop_all"] = setting(
         "stop",
         'When processing fails: "stop" ends the worker, "replace" begins it anew from the last commit, unless the same '

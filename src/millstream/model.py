@@ -71,7 +71,8 @@ class Batch:
 class OutBatch:
     """Records on their way to one partition, as columns; timestamps are CreateTime in ms.
 
-    `headers` is None when no row has any.
+    `headers` is None when no row has any. `origins` say where each row comes from, to who is asked when it is refused;
+    None where nobody is.
     """
 
     target: TopicPartition
@@ -79,6 +80,22 @@ class OutBatch:
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
     headers: Sequence[Headers] | None = None
+    origins: Sequence[object] | None = None
 
     def __len__(self) -> int:
         return len(self.timestamps)
+
+    def part(self, begin: int, end: int) -> OutBatch:
+        """Rows `begin` to `end` (not included).
+
+        >>> OutBatch(TopicPartition("t", 0), [1, 2, 3], [None] * 3, [b"a", b"b", b"c"]).part(1, 3).values
+        [b'b', b'c']
+        """
+        return OutBatch(
+            self.target,
+            self.timestamps[begin:end],
+            self.keys[begin:end],
+            self.values[begin:end],
+            None if self.headers is None else self.headers[begin:end],
+            None if self.origins is None else self.origins[begin:end],
+        )

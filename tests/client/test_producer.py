@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -80,6 +81,26 @@ def test_a_row_that_is_too_large_is_a_failure_with_its_key(producer, new_topic):
     acknowledged, (failure,) = settle(producer)
     assert (acknowledged, failure.target, failure.key) == (1, target, b"huge")
     assert not failure.error.retriable
+
+
+def test_a_row_that_the_client_refuses_is_outstanding_until_it_is_reported(producer, new_topic):
+    huge = OutBatch(TopicPartition(new_topic(), 0), [1], [b"huge"], [b"x" * 2_000_000])
+    producer.produce(huge)
+    assert producer.outstanding() == 1
+    assert len(producer.poll(timeout_ms=0).failures) == 1
+    assert producer.outstanding() == 0
+
+
+def test_a_row_that_fails_comes_back_with_its_origin(producer, new_topic):
+    target = TopicPartition(new_topic(**{"max.message.bytes": "1000"}), 0)
+    value = os.urandom(3_000)
+    producer.produce(OutBatch(target, [1, 2], [b"a", b"a"], [value, value], None, ["first", "second"]))
+    _, failures = settle(producer)
+    assert [each.row and (each.row.origins, each.row.timestamps) for each in failures] == [
+        (["first"], [1]),
+        (["second"], [2]),
+    ]
+    assert {(each.size, each.aborts) for each in failures} == {(3_001, False)}
 
 
 def test_a_missing_partition_is_a_failure(producer, new_topic):

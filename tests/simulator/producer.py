@@ -80,7 +80,7 @@ class SimulatedProducer:
         return Delivered(acknowledged, failures)
 
     def outstanding(self) -> int:
-        return self._outstanding
+        return self._outstanding + len(self._failures)
 
     def close(self) -> None:
         self._connection.close()

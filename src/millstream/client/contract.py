@@ -58,11 +58,18 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFailure:
-    """A record that the broker did not take: its partition, its key and the reason."""
+    """A record that the broker did not take: its partition, its key and the reason.
+
+    `size` is that of its key and value in bytes; `row` the record alone, where its batch says where its rows come from.
+    `aborts`: it was part of a transaction, which can only be aborted now; one that the client itself refused never was.
+    """
 
     target: TopicPartition
     key: bytes | None
     error: KafkaError
+    size: int = 0
+    row: OutBatch | None = None
+    aborts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +206,7 @@ class Producer(Protocol):
         """What was acknowledged or failed since the last poll; waits only while rows are outstanding."""
 
     def outstanding(self) -> int:
-        """Rows queued and not yet acknowledged or failed: zero means flushed."""
+        """Rows queued and not yet acknowledged, or whose failure no `poll` has reported: zero means flushed."""
 
     def close(self) -> None:
         """Give up what is outstanding and release sockets and threads."""

@@ -1,6 +1,7 @@
 """From the plan to compiled tasks."""
 
 from millstream.engine.event_loop import EventLoop
+from millstream.engine.failures import Origin
 from millstream.engine.global_tables import GlobalTables
 from millstream.engine.message import Message, RecordContext, RecordMetadata
 from millstream.engine.metrics import TaskMetrics
@@ -18,6 +19,7 @@ __all__ = [
     "GlobalTables",
     "Handler",
     "Message",
+    "Origin",
     "Outbox",
     "Processor",
     "ProcessorContext",

@@ -19,6 +19,7 @@ class PartitionBuffer:
     keys: list[bytes | None] = field(default_factory=list)
     values: list[bytes | None] = field(default_factory=list)
     headers: dict[int, Headers] = field(default_factory=dict)  # by row; most rows have none
+    origins: dict[int, object] = field(default_factory=dict)  # by row, where somebody is asked when it is refused
 
     def append(self, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers) -> None:
         if headers:
@@ -28,12 +29,15 @@ class PartitionBuffer:
         self.values.append(value)
 
     def drain(self) -> OutBatch:
-        headers = [self.headers.get(row, ()) for row in range(len(self.timestamps))] if self.headers else None
-        batch = OutBatch(self.target, self.timestamps.copy(), self.keys.copy(), self.values.copy(), headers)
+        rows = range(len(self.timestamps))
+        headers = [self.headers.get(row, ()) for row in rows] if self.headers else None
+        origins = [self.origins.get(row) for row in rows] if self.origins else None
+        batch = OutBatch(self.target, self.timestamps.copy(), self.keys.copy(), self.values.copy(), headers, origins)
         self.timestamps.clear()
         self.keys.clear()
         self.values.clear()
         self.headers.clear()
+        self.origins.clear()
         return batch
 
 

@@ -60,6 +60,7 @@ def _topic_of(node: RoutedSink, parts: Parts) -> Callable[[Any, Any, int], Any]:
 
 def _writer(node: Sink | RoutedSink, route: Callable[[Any, Any, int], Target], parts: Parts) -> NodeFunction:
     context, failures = parts.context, parts.failures
+    origin = failures.origins(node.name)
 
     def call(key: Any, value: Any, timestamp: int) -> None:
         try:
@@ -76,6 +77,8 @@ def _writer(node: Sink | RoutedSink, route: Callable[[Any, Any, int], Target], p
             failures.unencodable(node.name, topic, error)
             return
         for rows in targets:
+            if origin is not None:
+                rows.origins[len(rows.timestamps)] = origin()
             rows.append(key_bytes, data, timestamp, context.headers)
 
     return call

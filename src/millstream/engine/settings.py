@@ -15,9 +15,10 @@ RetentionRule: TypeAlias = Literal["lossless", "kafka"]
 
 @dataclass(frozen=True, slots=True)
 class FailedRecord:
-    """A source record that could not be decoded, processed or encoded, as a handler sees it.
+    """A source record that could not be decoded, processed or encoded, or whose result was refused, for a handler.
 
     `node` names the operator; `key` and `value` are the source record's bytes. In a punctuation there is none.
+    The error of a result that the broker, or its client, did not take is a `KafkaError`.
 
     >>> import millstream as ms
     >>> from millstream.testing import drive

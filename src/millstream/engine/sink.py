@@ -25,6 +25,7 @@ def sink(node: Sink, _downstream: Downstream, parts: Parts) -> NodeFunction:
     address_of = addressing(bound(node.key, topic, is_key=True), buffer)
     encode_value = value_serde(node, topic).encode
     context, failures = parts.context, parts.failures
+    origin = failures.origins(node.name)
 
     def call(key: Any, value: Any, timestamp: int) -> None:
         try:
@@ -33,6 +34,8 @@ def sink(node: Sink, _downstream: Downstream, parts: Parts) -> NodeFunction:
         except Exception as error:
             failures.unencodable(node.name, topic, error)
             return
+        if origin is not None:
+            rows.origins[len(rows.timestamps)] = origin()
         if context.headers:
             rows.headers[len(rows.timestamps)] = context.headers
         rows.keys.append(key_bytes)

@@ -56,6 +56,13 @@ class Committer(Protocol):
         """Give up what was written since the last commit."""
 
 
+def flushed(outlet: Outlet, outbox: Outbox) -> Procedure:
+    """Wait until everything is written, the dead letters of what is refused meanwhile as well."""
+    while len(outbox) or not outlet.flushed:
+        outlet.send(outbox.drain())
+        yield
+
+
 class AtLeastOnce:
     """Stores offsets through the group, after all that they stand for."""
 
@@ -110,8 +117,7 @@ class AtLeastOnce:
         self.commits += 1
 
     def _flush(self) -> Procedure:
-        while not self._outlet.flushed:
-            yield
+        yield from flushed(self._outlet, self._outbox)
 
     def _store(self, offsets: Mapping[TopicPartition, CommittedOffset]) -> Generator[None, None, bool]:
         """Store offsets; the generator's value is whether they are stored, False when the group has gone on."""

@@ -14,6 +14,7 @@ from millstream.client.contract import CommitOutcome, Membership
 from millstream.engine import Outbox
 from millstream.errors import KafkaError
 from millstream.model import OutBatch, TopicPartition
+from millstream.runtime.commit import flushed
 from millstream.runtime.held import HeldTask
 from millstream.runtime.outlet import Outlet
 from millstream.runtime.recovery import Remedy, remedy
@@ -52,8 +53,7 @@ class ExactlyOnce:
         for _, batches in told:
             self._outlet.send(batches)
         offsets = {source: at for each in ready for source, at in each.progress().items()}
-        while not self._outlet.flushed:
-            yield
+        yield from flushed(self._outlet, self._outbox)
         if offsets:
             # Read as late as can be: the group may have gone on since the transaction began, with these tasks still
             # this worker's. Had it lost them, the loop would have been told, and given this commit up.

@@ -38,6 +38,7 @@ class TaskStatus:
 class WorkerStatus:
     """One worker: sums over its tasks, also those it no longer holds, and rates of the last second or so.
 
+    Of the rows that were `sent`, `refused` were passed over, or sent again, because the broker did not take them.
     `at_ms` is when this was made, on the clock that never goes back; `member` whether it is in the group, as a worker
     without tasks knows it. `commit_ms` is what all commits took together.
     """
@@ -49,6 +50,7 @@ class WorkerStatus:
     dead_letters: int = 0
     sent: int = 0
     acknowledged: int = 0
+    refused: int = 0
     commits: int = 0
     records_per_s: float = 0.0
     bytes: int = 0
@@ -69,6 +71,6 @@ class WorkerStatus:
 
     @property
     def idle(self) -> bool:
-        """Everything that has been written to the inputs is processed, and every result is acknowledged."""
+        """All that has been written to the inputs is processed, and no result is on its way."""
         running = all(task.state == "running" and task.lag == 0 and task.buffered == 0 for task in self.tasks)
-        return self.ready and running and self.sent == self.acknowledged
+        return self.ready and running and self.sent == self.acknowledged + self.refused

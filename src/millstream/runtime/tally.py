@@ -64,6 +64,7 @@ class Tally:
             dead_letters=past.dead_letters + sum(task.dead_letters for task in tasks),
             sent=self._outlet.sent,
             acknowledged=self._outlet.acknowledged,
+            refused=self._outlet.refused,
             commits=self._committer.commits,
             records_per_s=self._rate,
             bytes=self._intake.bytes,

@@ -37,6 +37,8 @@ class LibrdkafkaTransactionalProducer(LibrdkafkaProducer):
     One thread makes the calls. It is a daemon: one that hangs in librdkafka is left behind with its producer.
     """
 
+    transactional = True
+
     def __init__(self, properties: Mapping[str, object]) -> None:
         super().__init__(properties)
         self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
