@@ -127,11 +127,26 @@ def test_a_group_is_described_moved_and_deleted(tool: Tool, topic: str, any_brok
     assert group not in [each["group"] for each in objects(tool("groups", "list", "--json"))]
 
 
+def test_offsets_of_a_group_that_is_not_there_are_its_first(tool: Tool, topic: str) -> None:
+    ok(tool("topics", "create", topic))
+    ok(tool("produce", topic, stdin="1\n2\n"))
+    group = f"{topic}-new"
+    status, out, said = tool("groups", "reset", group, "-t", topic, "--to", "end", "--json")
+    assert (status, json.loads(out)) == (0, {"topic": topic, "partition": 0, "from": None, "to": 2})
+    assert said == f"there is no group {group!r}: these are offsets for it to begin from\n"
+    assert tool("groups", "describe", group)[0] == 1, "nothing was changed"
+    said = tool("groups", "reset", group, "-t", topic, "--to", "end", "--execute")[2]
+    assert said.startswith("there is no group")
+    status, out, said = tool("groups", "reset", group, "-t", topic, "--to", "beginning", "--json")
+    assert (status, json.loads(out)["from"], said) == (0, 2, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["consume", "no-such-topic-{}"], "there is no topic"),
         (["groups", "describe", "no-such-group-{}"], "there is no group"),
+        (["groups", "reset", "no-such-group-{}", "-t", "t", "--shift", "-1"], "there is nothing to shift from"),
         (["consume", "t", "--from", "yesterday"], "--from takes beginning, end"),
         (["consume", "t", "--follow", "--until", "end"], "give one of them"),
         (["topics", "create", "t", "-c", "retention"], "--config takes NAME=VALUE"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from millstream.cli.cluster import AsJson, Bootstrap, Properties, cluster
 from millstream.cli.positions import WAYS, parse_position
 from millstream.cli.show import confirm, json_line, rows
 from millstream.client.cluster import Groups, Position
-from millstream.errors import ConfigError
+from millstream.errors import ConfigError, KafkaError
 
 groups = typer.Typer(
     name="groups", help="Consumer groups of any Kafka: list, describe, reset, delete.", no_args_is_help=True
@@ -67,13 +68,19 @@ def reset(
     properties: Properties = None,
     json: AsJson = False,
 ) -> None:
-    """Move the offsets of a group that has no members. Shows what it would do; does it with --execute."""
+    """Move the offsets of a group that has no members, or give one that is to come its first offsets.
+
+    Shows what it would do; does it with --execute.
+    """
     if (to is None) == (shift is None):
         raise ConfigError("give either --to POSITION or --shift N")
     target = Position("shift", shift) if shift is not None else parse_position(str(to), "--to")
     with cluster(bootstrap, properties) as caller:
         found = Groups(caller)
-        before, after = found.committed(group), found.planned(group, topic, target)
+        before = found.committed(group)
+        if not before:
+            _say_that_nothing_is_committed(group, target, exists=found.exists(group))
+        after = found.planned(group, topic, target)
         if execute and after:
             found.reset(group, after)
     rows(
@@ -84,6 +91,18 @@ def reset(
     )
     if not execute and not json:
         print("nothing was changed; give --execute to do it")
+
+
+def _say_that_nothing_is_committed(group: str, target: Position, *, exists: bool) -> None:
+    """A name may be misspelt; as kafka-consumer-groups.sh does, offsets may be set before a group's first start."""
+    what = f"there is no group {group!r}"
+    if exists:
+        what = f"group {group!r} has committed nothing"
+    if target.kind == "shift":
+        raise KafkaError(
+            f"{what}, so that there is nothing to shift from; give --to POSITION for first offsets", code=69
+        )
+    print(f"{what}: these are offsets for it to begin from", file=sys.stderr)
 
 
 @groups.command()

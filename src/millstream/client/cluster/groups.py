@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from confluent_kafka import ConsumerGroupTopicPartitions
 from confluent_kafka import TopicPartition as RdTopicPartition
@@ -48,6 +49,10 @@ class GroupDetails:
     partitions: tuple[Lag, ...]
 
 
+def _exists(found: Any) -> bool:
+    return bool(found.members) or found.state.name not in ("DEAD", "UNKNOWN")
+
+
 class Groups:
     """Each method asks the cluster, and raises KafkaError with what was being done where it refuses."""
 
@@ -67,15 +72,14 @@ class Groups:
         )
 
     def describe(self, group: str) -> GroupDetails:
-        futures = self._caller.admin.describe_consumer_groups([group], request_timeout=self._caller.timeout_s)
-        found = self._caller.answers(futures, "describing group")[group]
+        found = self._described(group)
         owner = {
             TopicPartition(each.topic, each.partition): member.client_id
             for member in found.members
             for each in member.assignment.topic_partitions
         }
         committed = self.committed(group)
-        if not committed and not found.members and found.state.name in ("DEAD", "UNKNOWN"):
+        if not committed and not _exists(found):
             raise KafkaError(f"there is no group {group!r}; `millstream groups list` shows those there are", code=69)
         spans = self._positions.bounds(sorted({*owner, *committed}))
         return GroupDetails(
@@ -84,6 +88,14 @@ class Groups:
             {member.member_id: member.host for member in found.members},
             tuple(Lag(each, committed.get(each), end, owner.get(each)) for each, (_, end) in spans.items()),
         )
+
+    def exists(self, group: str) -> bool:
+        """Whether the cluster knows the group, if only by its name."""
+        return _exists(self._described(group))
+
+    def _described(self, group: str) -> Any:  # confluent-kafka has no types for it
+        futures = self._caller.admin.describe_consumer_groups([group], request_timeout=self._caller.timeout_s)
+        return self._caller.answers(futures, "describing group")[group]
 
     def committed(self, group: str) -> dict[TopicPartition, int]:
         """The offsets that the group has committed."""
