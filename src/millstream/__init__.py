@@ -5,6 +5,9 @@
 >>> app.stream("numbers", value=int).filter(lambda n: n > 0).to("positive")
 """
 
+from millstream import interrupts  # noqa: F401 - what it does is to be done before the rest is imported
+
+# isort: split
 from millstream.app import App
 from millstream.dsl import (
     CogroupedStream,

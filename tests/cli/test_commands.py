@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import millstream
 from millstream.cli import main
 
+SOURCES = Path(millstream.__file__).parents[1]
 PROGRAM = """
 import millstream as ms
 app = ms.App("words")
@@ -97,3 +101,28 @@ def test_the_command_line_gives_settings_to_the_program(
     assert (status, "127.0.0.1:1" in error) == (2, True), error
     status, _, error = run(capsys, "run", program, "--set", "comit_interval=1s")
     assert (status, "did you mean commit_interval" in error) == (2, True)
+
+
+SCRIPT = "import sys; from millstream.cli import main; sys.exit(main())"
+
+
+@pytest.mark.parametrize("by_name", [True, False], ids=["millstream", "python -m millstream"])
+@pytest.mark.parametrize("interrupted", ["typer", "the program"])
+def test_ctrl_c_while_things_are_imported_ends_quietly(tmp_path: Path, interrupted: str, by_name: bool) -> None:
+    source = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(30)\n"
+    (tmp_path / "program.py").write_text(source)
+    if interrupted == "typer":
+        (tmp_path / "typer.py").write_text(source)
+    (tmp_path / "millstream").write_text(SCRIPT)
+    command = [str(tmp_path / "millstream")] if by_name else ["-m", "millstream"]
+    ended = subprocess.run(
+        [sys.executable, *command, "run", "program.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{SOURCES}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert "Traceback" not in ended.stderr

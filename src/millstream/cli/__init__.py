@@ -19,6 +19,7 @@ from millstream.cli.status import status
 from millstream.cli.topics import topics
 from millstream.cli.topology import topology
 from millstream.errors import MillstreamError
+from millstream.interrupts import INTERRUPTED
 
 # The parser that typer brings along names its errors privately; this one's base is what unknown options raise.
 USAGE_ERROR: Any = typer.BadParameter.__base__
@@ -54,4 +55,4 @@ def _status(arguments: list[str] | None) -> int:
         return error.exit_status
     except (typer.Abort, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
