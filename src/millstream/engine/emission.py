@@ -6,7 +6,7 @@ passed on before, where a node below asked for it (rule K3), else None.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from millstream.engine.context import Place
@@ -29,7 +29,7 @@ def emitter(
     """The function that a table's node calls for each update; `result` makes what is passed on of what is stored."""
     forward = with_results(downstream.forward, result, sends_old=sends_old)
     if emit == "latest":
-        return _latest(forward, parts)
+        return _latest(forward, parts, downstream.vanished)
 
     def every(_token: Any, key: Any, new: Any, old: Any, timestamp: int) -> None:
         forward(key, new, old, timestamp)
@@ -76,7 +76,9 @@ def versions(rows: VersionedRows, emit: EmitFunction, parts: Parts) -> Callable[
     return update
 
 
-def _latest(forward: Callable[[Any, Any, Any, int], None], parts: Parts) -> EmitFunction:
+def _latest(
+    forward: Callable[[Any, Any, Any, int], None], parts: Parts, vanished: Sequence[Callable[[Any, int], None]]
+) -> EmitFunction:
     context = parts.context
     pending: dict[Any, list[Any]] = {}  # [key, new and old value, timestamp, headers], and the place if it is asked for
     take, place = pending.pop, context.place
@@ -99,9 +101,12 @@ def _latest(forward: Callable[[Any, Any, Any, int], None], parts: Parts) -> Emit
         pending.clear()
         try:
             for _, (key, new, old, timestamp, headers, (rows, row)) in updates:
+                context.headers, context.timestamp, context.rows, context.row = headers, timestamp, rows, row
                 if new is not None or old is not None:
-                    context.headers, context.timestamp, context.rows, context.row = headers, timestamp, rows, row
                     forward(key, new, old, timestamp)
+                else:
+                    for tell in vanished:
+                        tell(key, timestamp)
                 done += 1
         finally:  # where one fails, it and those after it are still to be passed on: a commit must not go past them
             pending.update(updates[done:])

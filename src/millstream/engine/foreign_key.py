@@ -86,6 +86,7 @@ def answer(node: Answer, downstream: Downstream, parts: Parts) -> NodeFunction:
     """Rule J35, its second half."""
     row_of, forward = parts.lookup(node.table), downstream.forward
     encode = _answers(node.value, node.answers, parts).encode
+    seen = parts.seen.setdefault(node.answers, set())
 
     def call(foreign_key: Any, request: Request, timestamp: int) -> None:
         if request.instruction is Instruction.DELETE_QUIETLY:
@@ -94,6 +95,7 @@ def answer(node: Answer, downstream: Downstream, parts: Parts) -> NodeFunction:
         if row is None and request.instruction is Instruction.ANSWER_IF_THERE:
             return
         if row is not None:
+            seen.add(foreign_key)
             timestamp = max(timestamp, row[1])
         told = row is not None and request.instruction is not Instruction.DELETE_AND_ANSWER
         value = encode(row[0]) if told and row is not None else None
@@ -103,7 +105,7 @@ def answer(node: Answer, downstream: Downstream, parts: Parts) -> NodeFunction:
 
 
 def answer_all(node: AnswerAll, downstream: Downstream, parts: Parts) -> NodeFunction:
-    """Rule J36."""
+    """Rule J36. A request may have been answered with a row that came and went within a round."""
     rows: SubscriptionRows = parts.rows(node.subscriptions)
     forward, context = downstream.forward, parts.context
     encode_key = _foreign_keys(node, parts).encode
@@ -116,6 +118,15 @@ def answer_all(node: AnswerAll, downstream: Downstream, parts: Parts) -> NodeFun
         for request in rows.of(encode_key(foreign_key)):
             forward(request.left_key, (request.partition, Reply(request.hash, value)), timestamp)
 
+    def vanished(foreign_key: Any, timestamp: int) -> None:
+        if foreign_key in seen:
+            row = row_of(foreign_key)
+            call(foreign_key, None if row is None else row[0], None, timestamp)
+
+    row_of = parts.lookup(node.parents[0])
+    seen = parts.seen.setdefault(node.answers, set())
+    parts.flushes.append(seen.clear)
+    parts.on_vanished(node.parents[0], vanished)
     return call
 
 
@@ -123,10 +134,13 @@ def answer_sink(node: AnswerSink, _downstream: Downstream, parts: Parts) -> Node
     """Answers go to the partition that the request named; keys come as bytes."""
     topic = internal_topic(parts.app_id, node.topic)
     buffers, encode, context = parts.outbox.topic(topic).partitions, node.value.encode, parts.context
+    origin = parts.failures.origins(node.name)
 
     def call(left_key: bytes, addressed: tuple[int, Reply], timestamp: int) -> None:
         partition, reply = addressed
         rows = buffers[partition]
+        if origin is not None:
+            rows.origins[len(rows.timestamps)] = origin()
         if context.headers:
             rows.headers[len(rows.timestamps)] = context.headers
         rows.keys.append(left_key)
@@ -137,7 +151,10 @@ def answer_sink(node: AnswerSink, _downstream: Downstream, parts: Parts) -> Node
 
 
 def resolve(node: Resolve, downstream: Downstream, parts: Parts) -> NodeFunction:
-    """Rule J37: an answer to a left value that is no longer there is stale."""
+    """Rule J37: an answer to a left value that is no longer there is stale.
+
+    A left row that came and went within a round may have been joined, or an answer passed over because of it.
+    """
     row_of, forward, failed = parts.lookup(node.table), downstream.forward, parts.failures.processing
     encode = _hashed(node, parts).encode
     decode, left = _answers(node.other, node.answers, parts).decode, node.left
@@ -145,6 +162,7 @@ def resolve(node: Resolve, downstream: Downstream, parts: Parts) -> NodeFunction
 
     def call(key: Any, reply: Reply, timestamp: int) -> None:
         row = row_of(key)
+        seen.add(key)
         if reply.hash != (None if row is None else hash_of(encode(row[0]))):
             return
         try:
@@ -157,6 +175,13 @@ def resolve(node: Resolve, downstream: Downstream, parts: Parts) -> NodeFunction
             return
         forward(key, result, timestamp)
 
+    def vanished(key: Any, timestamp: int) -> None:
+        if key in seen and row_of(key) is None:
+            forward(key, None, timestamp)
+
+    seen: set[Any] = set()
+    parts.flushes.append(seen.clear)
+    parts.on_vanished(node.table, vanished)
     return call
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -17,7 +17,7 @@ from millstream.engine.punctuation import Schedule
 from millstream.engine.settings import EngineSettings
 from millstream.engine.stores import Rows
 from millstream.plan.internal import TaskId
-from millstream.plan.nodes import Node, StoreSpec
+from millstream.plan.nodes import Node, StoreSpec, TableNode
 
 # children of streams are called with (key, value, timestamp), children of tables with (key, new, old, timestamp)
 NodeFunction: TypeAlias = Callable[..., None]
@@ -33,6 +33,7 @@ class Downstream:
     forward: NodeFunction
     by_name: Mapping[str, NodeFunction]
     late: NodeFunction | None = None
+    vanished: Sequence[Callable[[Any, int], None]] = ()  # see Parts
 
 
 @dataclass(slots=True)
@@ -55,6 +56,9 @@ class Parts:
     close_times: dict[str, int] = field(default_factory=dict)  # by store: up to when it has emitted (rule E9)
     idle: IdleClock = field(default_factory=IdleClock)
     clocks: dict[str, Callable[[int], None]] = field(default_factory=dict)  # by windowed aggregation: passes its time
+    # by table: who may have seen a row that came and went within a round, and is told its key and time at the end of it
+    vanished: dict[str, list[Callable[[Any, int], None]]] = field(default_factory=dict)
+    seen: dict[str, set[Any]] = field(default_factory=dict)  # by topic of answers: keys of right rows seen in a round
     watching: dict[str, Callable[[NodeFunction], NodeFunction]] = field(default_factory=dict)  # by store of two nodes
     stream_time: Schedule = field(default_factory=Schedule)
     wall_clock: Schedule = field(default_factory=Schedule)
@@ -92,6 +96,21 @@ class Parts:
     def lookup(self, table: str) -> Lookup:
         """The function that finds a table's rows."""
         return lookup(table, self.nodes, self.stores, self.transforms)
+
+    def on_vanished(self, table: str, tell: Callable[[Any, int], None]) -> None:
+        """Call it for rows of the table, or of those that it is made of, that nobody below is told of."""
+        node = self.nodes[table]
+        self.vanished.setdefault(table, []).append(tell)
+        if isinstance(node, TableNode) and node.store is None:
+            for parent in node.parents:
+                self.on_vanished(parent, tell)
+
+    def holds_back(self, table: str) -> bool:
+        """Whether a table's updates, or those of what it is made of, wait for the end of a round while rows change."""
+        node = self.nodes[table]
+        if not isinstance(node, TableNode):
+            return False
+        return node.emit == "latest" or (node.store is None and any(map(self.holds_back, node.parents)))
 
     def is_versioned(self, table: str) -> bool:
         """Whether that function takes a moment behind the key."""

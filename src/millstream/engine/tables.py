@@ -77,6 +77,8 @@ def table_filter(node: TableFilter, downstream: Downstream, parts: Parts) -> Nod
     # of a versioned table an update that is out of order has no old value, though there may be something below
     quiet = sends_old and not parts.is_versioned(node.parents[0])
 
+    vanished = downstream.vanished if parts.holds_back(node.parents[0]) else ()
+
     def kept(key: Any, value: Any) -> Any:
         return value if value is not None and bool(passes(key, value)) is not negated else None
 
@@ -92,6 +94,8 @@ def table_filter(node: TableFilter, downstream: Downstream, parts: Parts) -> Nod
                 return None
             return put(key, new, timestamp)
         if quiet and new is None and old is None:
+            for tell in vanished:
+                tell(key, timestamp)
             return None
         return forward(key, new, old if sends_old else None, timestamp)
 
