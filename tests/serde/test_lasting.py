@@ -43,11 +43,23 @@ def added(order: Order, total: Decimal) -> Decimal:
         {"a": Decimal(1)},
         [1, Decimal(1)],
         {"a": [b"x"]},
+        [Decimal(1), 1],
+        {"a": 1, "b": (2, {"c": {Decimal(3)}})},
     ],
 )
 def test_what_would_be_text_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match=r"would be read again as text, for nothing says that it is a \w+; give"):
         lasting(ms.JsonSerde()).encode(value)
+
+
+def test_what_would_be_text_is_refused_however_late_it_comes() -> None:
+    whole, slots = lasting(ms.JsonSerde()), lasting(ms.JsonSerde(tuple[int, Any]))  # type: ignore[arg-type]
+    for number in range(1_000):
+        whole.encode(number)
+        slots.encode((number, {"n": number}))
+    for serde, value in ((whole, Decimal(1)), (slots, (1, {"n": Decimal(1)}))):
+        with pytest.raises(ValueError, match="nothing says that it is a Decimal"):
+            serde.encode(value)
 
 
 @pytest.mark.parametrize("value", [1, 1.5, "x", True, {"a": [1, {"b": 2}]}, [], {}, [float("inf")]])

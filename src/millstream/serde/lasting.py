@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, time, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,8 @@ from millstream.serde.functions import FunctionSerde
 from millstream.serde.json import JsonSerde
 from millstream.serde.sides import SideValuesSerde
 
-_LOOKED_AT = 100  # values: looking at one costs more than to write it
+_LOOKED_AT = 100  # items of a list
+_KEPT = frozenset({int, float, str, bool, type(None)})
 _WRITTEN_AS_TEXT = (Decimal, date, time, timedelta, UUID, bytes)
 
 
@@ -24,7 +26,7 @@ def lasting(serde: Serde[Any]) -> Serde[Any]:
     """What `exact` gives, but a value that nothing says the type of, and that JSON has none for, is refused.
 
     It is there as long as the program runs, and would be text after a restart, or once it was put out of memory. Of a
-    list, the last item stands for all of them, and the first values of a store for the others.
+    long list, the last items stand for all of them.
 
     >>> from millstream.serde import JsonSerde
     >>> serde = lasting(JsonSerde())
@@ -56,32 +58,40 @@ def _untyped_slots(of: Any) -> tuple[int, ...]:
 
 
 def _checked(encode: Callable[[Any], bytes], slots: tuple[int, ...]) -> Callable[[Any], bytes]:
-    """Looks at these slots of the first values, or without any at the whole: later values are taken to be alike."""
-    left = _LOOKED_AT
+    """Looks at these slots of each value, or without any at the whole."""
 
-    def checked(value: Any) -> bytes:
-        nonlocal left
-        if left:
-            left -= 1
-            for part in [value[slot] for slot in slots] if slots else (value,):
-                _refuse_text(part)
+    def checked_slots(value: Any) -> bytes:
+        for slot in slots:
+            _refuse_text(value[slot])
         return encode(value)
 
-    return checked
+    def checked(value: Any) -> bytes:
+        _refuse_text(value)
+        return encode(value)
+
+    return checked_slots if slots else checked
 
 
 def _refuse_text(value: Any) -> None:
+    if type(value) in _KEPT:
+        return
     match value:
         case dict():
-            for each in value.values():
-                _refuse_text(each)
-        case list() | tuple() if value:
-            _refuse_text(value[-1])
-        case set() | frozenset() if value:
-            _refuse_text(next(iter(value)))
+            _refuse_texts(value.values())
+        case list() | tuple():
+            _refuse_texts(value[-_LOOKED_AT:])
+        case set() | frozenset():
+            _refuse_texts(list(islice(value, _LOOKED_AT)))
         case _ if isinstance(value, _WRITTEN_AS_TEXT):
             kind = type(value).__name__
             raise ValueError(
                 f"{value!r} would be read again as text, for nothing says that it is a {kind}; give value=, or "
                 "annotate the function that makes it"
             )
+
+
+def _refuse_texts(values: Collection[Any]) -> None:
+    """At the speed of C where all are plain: that costs about as much as to write them."""
+    if not _KEPT.issuperset(map(type, values)):
+        for value in values:
+            _refuse_text(value)
