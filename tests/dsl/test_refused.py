@@ -7,6 +7,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -66,6 +67,9 @@ def number(value: Any) -> int | None:
     return 1
 
 
+def moment(value: Any) -> datetime | None: ...
+
+
 def connection(value: Any) -> socket.socket: ...  # type: ignore[empty-body]
 
 
@@ -94,6 +98,22 @@ WRONG: dict[str, tuple[Wrong, str]] = {
     "missing field in an aggregate": (
         lambda app, s: s.group_by("cdn").aggregate(total=ms.sum("bytes")),
         r"aggregate at .*: Report has no field 'bytes'",
+    ),
+    "a sum of text": (
+        lambda app, s: s.group_by("n").aggregate(total=ms.sum("cdn")),
+        r"aggregate at .*: total=ms\.sum\(\.\.\.\) is of numbers, and the field 'cdn' may be of type str; declare it",
+    ),
+    "a mean of lists, or of nothing": (
+        lambda app, s: s.group_by("n").aggregate(usual=ms.mean("tags")),
+        r"usual=ms\.mean\(\.\.\.\) is of numbers, and the field 'tags' may be of type list;",
+    ),
+    "a quantile of moments": (
+        lambda app, s: s.group_by("n").aggregate(p=ms.quantile(moment, 0.5)),
+        r"p=ms\.quantile\(\.\.\.\) is of numbers, and what its function makes may be of type datetime; declare it",
+    ),
+    "a sum of text in a grouped table": (
+        lambda app, s: app.table("t", value=Report).group_by(lambda k, v: (v.cdn, v)).aggregate(all=ms.sum("cdn")),
+        r"aggregate at .*: all=ms\.sum\(\.\.\.\) is of numbers",
     ),
     "a cogroup of windows that are emitted on their close": (
         lambda app, s: s.group_by_key().windowed_by(ms.tumbling(10)).emit_on_close().cogroup(lambda v, n: n),

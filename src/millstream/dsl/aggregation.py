@@ -10,7 +10,14 @@ import msgspec
 
 from millstream.dsl.aggregates import DeclaredAggregate
 from millstream.dsl.builder import Builder
-from millstream.dsl.fields import declared_fields, reads_by_item, require_fields, required_fields, unknown_field
+from millstream.dsl.fields import (
+    declared_fields,
+    no_number,
+    reads_by_item,
+    require_fields,
+    required_fields,
+    unknown_field,
+)
 from millstream.dsl.grouping import GroupName
 from millstream.dsl.handle import Handle, given_serde, value_serde
 from millstream.dsl.stores import history_ms
@@ -38,6 +45,7 @@ BALANCED_KINDS = frozenset(
         "quantiles",
     }
 )
+OF_NUMBERS = frozenset({"sum", "mean", "variance", "std", "histogram", "quantile", "quantiles"})
 # what to use instead of the others
 ONE_WAY = {
     "min": "use ms.quantile(field, 0), which is near it",
@@ -154,7 +162,10 @@ def declared(
         _refuse_one_way(columns, site)
     of = handle.value.type
     made = tuple(_column(of, name, column, site) for name, column in columns.items())
-    stored = given_serde(_accumulators(of, made, balanced=balanced))
+    reads = [_read_type(of, column) for column in made]
+    for column, read in zip(made, reads, strict=True):
+        _refuse_what_is_no_number(column, read, site)
+    stored = given_serde(_accumulators(made, reads, balanced=balanced))
     return Kept(Declared(result, made, reads_by_item(of)), stored, given_serde(result))
 
 
@@ -209,13 +220,27 @@ def _column(of: Any, name: str, column: DeclaredAggregate, site: CallSite) -> Co
     return Column(name, column.kind, field, column.setting)
 
 
-def _accumulators(of: Any, columns: Sequence[Column], *, balanced: bool) -> Any:
+def _read_type(of: Any, column: Column) -> Any:
+    """What an aggregate reads of values of a type: that of its field, or what its function says that it makes."""
+    if isinstance(column.field, UserFunction):
+        return declared_result(column.field.call)
+    return (declared_fields(of) or {}).get(column.field or "", Any)
+
+
+def _refuse_what_is_no_number(column: Column, read: Any, site: CallSite) -> None:
+    if column.kind not in OF_NUMBERS or read is UNKNOWN or (wrong := no_number(read)) is None:
+        return
+    what = f"the field {column.field!r} may be" if isinstance(column.field, str) else "what its function makes may be"
+    raise TopologyError(
+        f"{site}: {column.name}=ms.{column.kind}(...) is of numbers, and {what} of type {wrong}; declare it as a "
+        "number, or give a function that makes one of it"
+    )
+
+
+def _accumulators(columns: Sequence[Column], reads: Sequence[Any], *, balanced: bool) -> Any:
     """The type of what is kept, so that a restored aggregate is what was kept: dates are dates, not strings."""
-    known = declared_fields(of) or {}
     kept: list[Any] = []
-    for column in columns:
-        field = column.field
-        read = declared_result(field.call) if isinstance(field, UserFunction) else known.get(field or "", Any)
+    for column, read in zip(columns, reads, strict=True):
         value: Any = Any if read in (UNKNOWN, Any, int, float) else read | None
         match column.kind:
             case "count":

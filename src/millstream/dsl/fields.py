@@ -6,9 +6,10 @@ import dataclasses
 import difflib
 import inspect
 import operator
+import types
 import typing
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -18,11 +19,13 @@ import msgspec
 
 from millstream.errors import TopologyError
 from millstream.plan.site import CallSite
+from millstream.serde.infer import NONE, unnamed
 from millstream.serde.shape import is_message, is_pydantic
 
 # what protobuf's descriptors call string, bool and bytes; a message or a repeated field has no type that groups can use
 _MESSAGE_TYPES: dict[int, Any] = {9: str, 8: bool, 12: bytes}
 
+_NO_NUMBERS = (str, bytes, date, time, timedelta, UUID, list, tuple, dict, set, frozenset)
 _WITHOUT_FIELDS = {str, bytes, bool, int, float, list, tuple, set, frozenset, Decimal, UUID, datetime, date}
 
 
@@ -57,6 +60,34 @@ def _field_names(of: Any) -> list[str] | None:
     if hasattr(of, "__attrs_attrs__"):
         return [field.name for field in of.__attrs_attrs__]
     return list(of.__annotations__) if typing.is_typeddict(of) else None
+
+
+def members(of: Any) -> tuple[Any, ...]:
+    """The types of a union but None, or the one type itself; aliases and annotations are looked through.
+
+    >>> members(int | str | None), members(float)
+    ((<class 'int'>, <class 'str'>), (<class 'float'>,))
+    """
+    of = unnamed(of)
+    if typing.get_origin(of) is typing.Annotated:
+        return members(typing.get_args(of)[0])
+    if typing.get_origin(of) not in (typing.Union, types.UnionType):
+        return (of,)
+    return tuple(member for each in typing.get_args(of) if each is not NONE for member in members(each))
+
+
+def no_number(of: Any) -> str | None:
+    """The name of a type among those of a union, or of the one type, whose values cannot be added up as numbers.
+
+    >>> no_number(int | str), no_number(Decimal | None), no_number(Any)
+    ('str', None, None)
+    """
+    for member in members(of):
+        plain = typing.get_origin(member) or member
+        record = is_message(plain) or _field_names(plain) is not None
+        if isinstance(plain, type) and (record or issubclass(plain, _NO_NUMBERS)):
+            return plain.__name__
+    return None
 
 
 def required_fields(of: Any) -> list[str]:
