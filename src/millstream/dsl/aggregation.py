@@ -161,8 +161,8 @@ def declared(
     if balanced:
         _refuse_one_way(columns, site)
     of = handle.value.type
-    made = tuple(_column(of, name, column, site) for name, column in columns.items())
-    reads = [_read_type(of, column) for column in made]
+    made = tuple(_column(name, column, site) for name, column in columns.items())
+    reads = [_read_type(of, column, site) for column in made]
     for column, read in zip(made, reads, strict=True):
         _refuse_what_is_no_number(column, read, site)
     stored = given_serde(_accumulators(made, reads, balanced=balanced))
@@ -212,19 +212,16 @@ def folded(
     return Kept(Folded(initializer, by_key, merge), serde, serde)
 
 
-def _column(of: Any, name: str, column: DeclaredAggregate, site: CallSite) -> Column:
-    if isinstance(column.field, str):
-        require_fields(of, (column.field,), site)
-        return Column(name, column.kind, column.field, column.setting)
-    field = None if column.field is None else user_function(column.field, site, key=False)
+def _column(name: str, column: DeclaredAggregate, site: CallSite) -> Column:
+    field = user_function(column.field, site, key=False) if callable(column.field) else column.field
     return Column(name, column.kind, field, column.setting)
 
 
-def _read_type(of: Any, column: Column) -> Any:
+def _read_type(of: Any, column: Column, site: CallSite) -> Any:
     """What an aggregate reads of values of a type: that of its field, or what its function says that it makes."""
     if isinstance(column.field, UserFunction):
         return declared_result(column.field.call)
-    return (declared_fields(of) or {}).get(column.field or "", Any)
+    return Any if column.field is None else require_fields(of, (column.field,), site)[column.field]
 
 
 def _refuse_what_is_no_number(column: Column, read: Any, site: CallSite) -> None:

@@ -110,7 +110,13 @@ def required_fields(of: Any) -> list[str]:
 
 
 def require_fields(of: Any, names: tuple[str, ...], site: CallSite) -> dict[str, Any]:
-    """The types of the named fields; refuses names that a declared record type lacks, and types without fields."""
+    """The types of the named fields; refuses names that a declared record type lacks, and types without fields.
+
+    Of a union each type must have them, and they must be read of all in the same way.
+    """
+    union = members(of)
+    if len(union) > 1:
+        return _fields_of_all(union, names, site)
     known = declared_fields(of)
     if known is None:
         if (typing.get_origin(of) or of) in _WITHOUT_FIELDS:
@@ -125,6 +131,24 @@ def require_fields(of: Any, names: tuple[str, ...], site: CallSite) -> dict[str,
     return {name: known[name] for name in names}
 
 
+def _fields_of_all(union: tuple[Any, ...], names: tuple[str, ...], site: CallSite) -> dict[str, Any]:
+    shown = " or ".join(getattr(each, "__name__", str(each)) for each in union)
+    try:
+        found = [require_fields(each, names, site) for each in union]
+    except TopologyError as error:
+        raise TopologyError(f"{error}; values here are {shown}: give each the field, or a function instead") from None
+    if len({reads_by_item(each) for each in union}) > 1:
+        raise TopologyError(
+            f"{site}: values here are {shown}, of which some have {names[0]!r} as an item and some as an attribute; "
+            "give a function instead"
+        )
+    return {name: _either([types[name] for types in found]) for name in names}
+
+
+def _either(types: list[Any]) -> Any:
+    return Any if Any in types else typing.Union[tuple(types)]  # noqa: UP007 - as many as there are
+
+
 def unknown_field(of: Any, name: str, known: Iterable[str], site: CallSite) -> TopologyError:
     """The error to raise for a field that a type lacks."""
     names = list(known)
@@ -135,7 +159,8 @@ def unknown_field(of: Any, name: str, known: Iterable[str], site: CallSite) -> T
 
 def reads_by_item(of: Any) -> bool:
     """Whether a field is read as value["name"] and not as value.name."""
-    return typing.is_typeddict(of) or declared_fields(of) is None
+    first = members(of)[0]  # `require_fields` has seen to it that the others of a union are like it
+    return typing.is_typeddict(first) or declared_fields(first) is None
 
 
 def getter(of: Any, name: str) -> Callable[[Any], Any]:
