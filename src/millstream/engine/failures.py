@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from operator import length_hint
 from typing import NamedTuple
 
 from millstream.engine.context import TaskContext
@@ -108,15 +109,23 @@ class Failures:
             "say what its key and value are with key= and value= where they are made, or annotate the function"
         ) from error
 
-    def origins(self, node: str) -> Callable[[], Origin] | None:
+    def origins(self, node: str) -> Callable[[], tuple[object, ...]] | None:
         """What tells where the record comes from that a sink puts out now; None where nobody asks when it is refused.
 
-        That costs 0.1 us a record, which who lets the worker end at such a record need not pay.
+        It gives the fields of an `Origin`, made one by `Origin.of` where that is needed: it costs 0.2 us for each
+        record, which who lets the worker end at the first that is refused need not pay.
         """
         if self._settings.on_send_error == "fail" and self._settings.dead_letters is None:
             return None
-        context = self._context
-        return lambda: Origin(self, node, *context.place(), context.headers, context.timestamp)
+        context, hint = self._context, length_hint
+
+        def origin() -> tuple[object, ...]:
+            rows, row = context.rows, context.row
+            if row < 0 and rows is not None:  # as `LoadedRows.at_hand`
+                row = rows.run_end - hint(rows.running) - 1
+            return self, node, rows, row, context.headers, context.timestamp
+
+        return origin
 
     def send_verdict(self, failed: FailedRecord) -> Verdict:
         return _verdict(self._settings.on_send_error, failed)
@@ -154,7 +163,8 @@ class Failures:
             "offset": str(failed.offset),
         }
         added = tuple((PREFIX + name, text.encode()) for name, text in told.items())
-        self._outbox.topic(topic).append(failed.key, failed.value, max(failed.timestamp, 0), (*headers, *added))
+        timestamp, own = max(failed.timestamp, 0), ()  # of a dead letter nobody is asked
+        self._outbox.topic(topic).append(failed.key, failed.value, timestamp, (*headers, *added), own)
         self._metrics.dead_letters += 1
 
     def _place(self, failed: FailedRecord) -> str:
@@ -177,6 +187,11 @@ class Origin(NamedTuple):
     row: int
     headers: Headers
     timestamp: int
+
+    @classmethod
+    def of(cls, fields: object) -> Origin | None:
+        """What stands in a batch for one row."""
+        return cls._make(fields) if isinstance(fields, tuple) and fields else None
 
     @property
     def place(self) -> str:

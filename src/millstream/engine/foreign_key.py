@@ -140,7 +140,7 @@ def answer_sink(node: AnswerSink, _downstream: Downstream, parts: Parts) -> Node
         partition, reply = addressed
         rows = buffers[partition]
         if origin is not None:
-            rows.origins[len(rows.timestamps)] = origin()
+            rows.origins.append(origin())
         if context.headers:
             rows.headers[len(rows.timestamps)] = context.headers
         rows.keys.append(left_key)

@@ -19,11 +19,15 @@ class PartitionBuffer:
     keys: list[bytes | None] = field(default_factory=list)
     values: list[bytes | None] = field(default_factory=list)
     headers: dict[int, Headers] = field(default_factory=dict)  # by row; most rows have none
-    origins: dict[int, object] = field(default_factory=dict)  # by row, where somebody is asked when it is refused
+    origins: list[object] = field(default_factory=list)  # of each row, where somebody is asked when it is refused
 
-    def append(self, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers) -> None:
+    def append(
+        self, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers, origin: object = None
+    ) -> None:
         if headers:
             self.headers[len(self.timestamps)] = headers
+        if origin is not None:
+            self.origins.append(origin)
         self.timestamps.append(timestamp)
         self.keys.append(key)
         self.values.append(value)
@@ -31,7 +35,7 @@ class PartitionBuffer:
     def drain(self) -> OutBatch:
         rows = range(len(self.timestamps))
         headers = [self.headers.get(row, ()) for row in rows] if self.headers else None
-        origins = [self.origins.get(row) for row in rows] if self.origins else None
+        origins = self.origins.copy() if self.origins else None
         batch = OutBatch(self.target, self.timestamps.copy(), self.keys.copy(), self.values.copy(), headers, origins)
         self.timestamps.clear()
         self.keys.clear()
@@ -57,8 +61,10 @@ class TopicBuffer:
             return self.partitions[0]
         return self.partitions[partition_for(key, len(self.partitions))]
 
-    def append(self, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers) -> None:
-        self.route(key).append(key, value, timestamp, headers)
+    def append(
+        self, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers, origin: object = None
+    ) -> None:
+        self.route(key).append(key, value, timestamp, headers, origin)
 
 
 class Outbox:

@@ -77,9 +77,7 @@ def _writer(node: Sink | RoutedSink, route: Callable[[Any, Any, int], Target], p
             failures.unencodable(node.name, topic, error)
             return
         for rows in targets:
-            if origin is not None:
-                rows.origins[len(rows.timestamps)] = origin()
-            rows.append(key_bytes, data, timestamp, context.headers)
+            rows.append(key_bytes, data, timestamp, context.headers, None if origin is None else origin())
 
     return call
 

@@ -35,7 +35,7 @@ def sink(node: Sink, _downstream: Downstream, parts: Parts) -> NodeFunction:
             failures.unencodable(node.name, topic, error)
             return
         if origin is not None:
-            rows.origins[len(rows.timestamps)] = origin()
+            rows.origins.append(origin())
         if context.headers:
             rows.headers[len(rows.timestamps)] = context.headers
         rows.keys.append(key_bytes)

@@ -136,8 +136,7 @@ def _may_be_anothers(failure: DeliveryFailure) -> bool:
 
 
 def _origin(failure: DeliveryFailure) -> Origin | None:
-    origin = failure.row.origins[0] if failure.row is not None and failure.row.origins else None
-    return origin if isinstance(origin, Origin) else None
+    return Origin.of(failure.row.origins[0]) if failure.row is not None and failure.row.origins else None
 
 
 def _like(error: KafkaError, message: str) -> KafkaError:
