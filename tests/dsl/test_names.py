@@ -238,6 +238,20 @@ def test_a_stream_with_a_new_key_joined_with_a_table() -> None:  # N10, N7
     assert topics(lambda app, s: s.select_key(same).join(app.table("t"), both, name="j")) == ["j-repartition"]
 
 
+def test_an_unnamed_join_goes_through_the_topic_of_the_join_before() -> None:  # N7; as KStreamImpl, seen in the oracle
+    def joined(*names: str | None) -> Build:
+        def build(app: ms.App, stream: Stream) -> None:
+            table, moved = app.table("t"), stream.select_key(same)
+            for name in names:
+                moved.join(table, both, name=name)
+
+        return build
+
+    assert topics(joined("j", None)) == ["j-repartition"]
+    assert topics(joined(None, None)) == ["KSTREAM-KEY-SELECT-0000000001-repartition"]
+    assert topics(joined(None, "j", None)) == ["KSTREAM-KEY-SELECT-0000000001-repartition", "j-repartition"]
+
+
 @pytest.mark.parametrize("kind", ["join", "left_join"])
 def test_global_joins(kind: str) -> None:  # N10
     assert nodes(lambda app, s: getattr(s, kind)(app.global_table("g"), both, key=same)) == numbered("LEFTJOIN 4")

@@ -24,6 +24,7 @@ class Builder:
 
     def __init__(self, emit: Emit) -> None:
         self.emit = emit
+        self.sources_for_joins: dict[str, str] = {}  # of the topics that streams go through for joins, by their nodes
         self.reserved: dict[str, StoreSpec] = {}  # stores that source tables get when they are needed, by node
         self.taken: dict[str, tuple[Serde[Any], Serde[Any]]] = {}  # what aggregations in windows take, by node
         self.serdes: dict[str, tuple[Serde[Any], Serde[Any]]] = {}  # of what nodes pass on
@@ -172,9 +173,17 @@ class Builder:
         source = self.source_of(topic.name)
         if topic.name not in self._repartition_topics or source is None or not self._feeds(parent, topic.name):
             return None
+        return self._shared(source.name)
+
+    def joined_through(self, stream: str) -> str | None:
+        """The node that reads the last topic which a stream went through for a join, whatever that topic's name."""
+        source = self.sources_for_joins.get(stream)
+        return None if source is None else self._shared(source)
+
+    def _shared(self, source: str) -> str:
         for kind in ("SINK", "FILTER", "SOURCE"):
             self.name(f"KSTREAM-{kind}")
-        return source.name
+        return source
 
     def _feeds(self, parent: str, topic: str) -> bool:
         sinks = (node for node in self._nodes.values() if isinstance(node, Sink) and node.internal)

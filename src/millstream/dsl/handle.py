@@ -59,6 +59,14 @@ class Handle:
             return replace(self, node=shared, key_changed=False)
         return self.through(topic, site)
 
+    def repartitioned_for_join(self, given: str | None, site: CallSite) -> Handle:
+        """The same for a join. One that gives no name goes with the stream's last one, whatever that was named."""
+        if given is None and (shared := self.builder.joined_through(self.node)) is not None:
+            return replace(self, node=shared, key_changed=False)
+        made = self.through(RepartitionTopic(f"{given or self.node}-repartition", mergeable=True), site)
+        self.builder.sources_for_joins[self.node] = made.node
+        return made
+
     def through(self, topic: RepartitionTopic, site: CallSite) -> Handle:
         """The place behind an internal topic."""
         source = self.builder.repartition(self.node, topic, (self.key, self.value), site)

@@ -35,7 +35,7 @@ def table_joined(
         )
     stores = looked_up(table)
     if handle.key_changed:
-        handle = handle.repartitioned(name, site, generated=handle.node)
+        handle = handle.repartitioned_for_join(name, site)
     node = handle.builder.name("KSTREAM-LEFTJOIN" if left else "KSTREAM-JOIN", name)
     grace_ms = 0 if grace is None else parse_duration_ms(grace)
     buffer = None

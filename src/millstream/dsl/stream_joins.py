@@ -122,7 +122,7 @@ def _meeting_places(left: Handle, right: Handle, how: StreamJoining, site: CallS
         if not side.key_changed:
             return side
         given = None if how.name is None else f"{how.name}-{which}"
-        return side.repartitioned(given, site, generated=side.node)
+        return side.repartitioned_for_join(given, site)
 
     return place(left, "left"), place(right, "right")
 
