@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 import pytest
 from tests.runtime.fakes import FakeData, FakeMembership, FakeView, ManualClock
 
+import millstream as ms
 from millstream.app import App
 from millstream.client.contract import OUT_OF_RANGE, Fetched, Member, PartitionEnd, PartitionFailure
 from millstream.engine import Outbox
 from millstream.errors import KafkaError
 from millstream.model import Batch, TopicPartition
 from millstream.plan.internal import internal_topics
+from millstream.runtime import opening
 from millstream.runtime.held import HeldTask
 from millstream.runtime.intake import Intake
 from millstream.runtime.local_state import LocalState
@@ -24,6 +26,7 @@ from millstream.runtime.task_table import TaskTable
 from millstream.runtime.worker_tables import WorkerTables
 from millstream.serde.scalars import INT64
 from millstream.state.folder import TaskFolder
+from millstream.state.window import SUFFIX
 
 MINE, THEIRS = TopicPartition("app-tasks", 0), TopicPartition("app-tasks", 1)
 LOG = TopicPartition("app-counts-changelog", 1)
@@ -78,9 +81,11 @@ def group(mine: TopicPartition = MINE, theirs: TopicPartition = THEIRS) -> list[
 class Bench:
     """A worker that has one of two tasks; another has the other one."""
 
-    def __init__(self, folder, store: str) -> None:
+    def __init__(self, folder, store: str, *, windowed: bool = False) -> None:
         app = App("app", num_standby_replicas=1, store=store, state_dir=folder, cache=0)
-        app.stream("in", key=str, value=str).group_by_key().count(store="counts").to_stream().to("out")
+        grouped = app.stream("in", key=str, value=str).group_by_key()
+        counted = grouped.windowed_by(ms.tumbling("10ms")) if windowed else grouped
+        counted.count(store="counts").to_stream().foreach(lambda _: None)
         topology, counts = app.topology(), {"in": 2, "out": 1}
         self.clock, self.log, self.view = ManualClock(), Log(), FakeView(group())
         self.membership = FakeMembership([])
@@ -255,6 +260,34 @@ def test_records_that_do_not_fit_give_up_the_copy_and_not_the_worker(bench, capl
         assert len(list(bench.standbys)) == 1
     else:
         assert not list(bench.standbys) and "does not fit the store" in caplog.text
+
+
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+def test_a_copy_lets_go_of_what_the_changelog_has_no_more(tmp_path, monkeypatch, store):
+    """Its owner forgets windows by its work, which a copy doesn't do."""
+    monkeypatch.setattr(opening, "RENEWED_ROWS", 50)
+    bench = Bench(tmp_path, store, windowed=True)
+    bench.turn()
+
+    def windows(first: int, end: int) -> None:
+        for number in range(first, end):
+            bench.log.count(number, key=b"k" + SUFFIX.pack(10 * number, 0))
+
+    windows(0, 49)
+    bench.turn()
+    assert [each.rows for each in bench.standbys] == [49]
+    bench.log.begin, bench.log.rows = 40, bench.log.rows[40:]
+    windows(49, 60)
+    bench.turn(10)
+    assert [(each.rows, each.renew_at) for each in bench.standbys] == [(20, 2 * 20 + 50)]
+    held = bench.take_over()
+    assert held.restoring[LOG].begin == held.restoring[LOG].end == 60
+    held.task.start(wall_ms=0)
+    rows = held.task.store("counts")
+    assert [rows.find("k", 10 * number) is not None for number in (0, 39, 40, 59)] == [False, False, True, True]
+    if held.folder is not None:
+        assert [each.name for each in sorted(held.folder.path.iterdir())] == ["db", "lock"], "nothing to set aside"
+    close(held)
 
 
 def test_files_that_another_worker_has_locked_are_left_to_it(tmp_path):

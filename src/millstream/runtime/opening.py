@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from millstream.client.contract import DataConsumer, Membership
 from millstream.config import Settings
-from millstream.engine import EventLoop, Outbox, Task, Wiring, compile_task
+from millstream.engine import EventLoop, Outbox, Task, Wiring, compile_task, outgrow_changelogs
 from millstream.errors import StateError
 from millstream.model import TopicPartition
 from millstream.plan.topology import Topology
@@ -22,6 +22,19 @@ from millstream.runtime.worker_tables import WorkerTables, engine_settings
 LOG = logging.getLogger("millstream.runtime")
 
 COPY_LIMIT_MS = 1_000
+RENEWED_AFTER, RENEWED_ROWS = 2, 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """From where on a standby copy lacks the records of its changelogs, and after how many more it is to be made anew.
+
+    Windows, sessions and versions are forgotten by the task's work, which a copy doesn't do. So it is made anew when it
+    has read about twice what its changelogs had: these are cleaned by the broker. None: it needs that never.
+    """
+
+    positions: dict[TopicPartition, int]
+    renew_after: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +101,23 @@ class Opening:
             first = min(checkpoint.get(changelog, begin), until)
             held.restoring[changelog] = Restoring(first, first, until)
 
-    def copy(self, held: HeldTask) -> dict[TopicPartition, int]:
-        """Compile a standby copy; from where on it lacks the records of its changelogs.
+    def copy(self, held: HeldTask) -> Copied:
+        """Compile a standby copy.
 
         A store that is restored from an input is left as it is: how much of that is processed is not known here.
         """
         marks = self._marks(held.spec.changelogs, min(COPY_LIMIT_MS, self._in.settings.call_timeout_ms))
         self._fit(held, marks)
         checkpoint = held.checkpoint()
-        return {changelog: checkpoint.get(changelog, begin) for changelog, (begin, _) in marks.items()}
+        positions = {changelog: checkpoint.get(changelog, begin) for changelog, (begin, _) in marks.items()}
+        outgrows = outgrow_changelogs(self._in.topology.subtopology(held.spec.id.subtopology).stores)
+        size = sum(end - begin for begin, end in marks.values())
+        return Copied(positions, RENEWED_AFTER * size + RENEWED_ROWS if outgrows else None)
+
+    def empty(self, held: HeldTask) -> None:
+        """Empty the local stores of a standby copy, which is to be closed and made anew."""
+        marks = self._marks(held.spec.changelogs, min(COPY_LIMIT_MS, self._in.settings.call_timeout_ms))
+        held.task.empty({changelog: begin for changelog, (begin, _) in marks.items()})
 
     def _marks(self, changelogs: Iterable[TopicPartition], limit_ms: int) -> dict[TopicPartition, tuple[int, int]]:
         return {changelog: self._in.data.watermarks(changelog, timeout_ms=limit_ms) for changelog in changelogs}

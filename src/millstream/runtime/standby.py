@@ -21,6 +21,7 @@ class Standby:
     rank: int
     positions: dict[TopicPartition, int] = field(default_factory=dict)
     rows: int = 0
+    renew_at: int | None = None  # rows
 
     def take(self, batch: Batch) -> None:
         self.held.task.restore(batch.source, batch)
@@ -34,6 +35,11 @@ class Standby:
         """Records of its changelogs that it lacks; None while the end of one is unknown."""
         behind = [None if end is None else max(0, end - self.positions[source]) for source, end in ends.items()]
         return None if None in behind else sum(each or 0 for each in behind)
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether it may have much that its owner has forgotten."""
+        return self.renew_at is not None and self.rows >= self.renew_at
 
     def taken_over(self) -> HeldTask:
         """What goes on as the task itself, from here."""

@@ -128,7 +128,8 @@ class Standbys:
         try:
             if not self._opening.may_copy(standby.held):
                 return False
-            standby.positions = self._opening.copy(standby.held)
+            copied = self._opening.copy(standby.held)
+            standby.positions, standby.renew_at = copied.positions, copied.renew_after
             self._data.assign(standby.positions)
         except MillstreamError as error:
             standby.close()
@@ -154,6 +155,17 @@ class Standbys:
         except MillstreamError as error:
             LOG.warning("task %s: closing its standby copy: %s", standby.held.spec.id, error)
 
+    def _renew(self, standby: Standby) -> None:
+        """Begin a copy anew that has outgrown its changelogs."""
+        LOG.info("task %s: its standby copy begins anew, without what is forgotten by now", standby.held.spec.id)
+        try:
+            self._opening.empty(standby.held)
+        except MillstreamError as error:
+            LOG.warning("task %s: its standby copy goes on as it is: %s", standby.held.spec.id, error)
+            standby.renew_at = 2 * standby.rows
+        else:
+            self._close(standby.held.partition)
+
     def _stop_reading(self, standby: Standby) -> None:
         for source in standby.positions:
             self._by_source.pop(source, None)
@@ -165,6 +177,8 @@ class Standbys:
         self.busy = False
         if not self._kept:
             return
+        for outgrown in [standby for standby in self if standby.outgrown]:
+            self._renew(outgrown)
         until_ms = self._in.clock.monotonic_ms() + (BUSY_MS if worked else IDLE_MS)
         for _ in range(BUSY_CHUNKS if worked else IDLE_CHUNKS):
             fetched = self._data.poll(max_records=CHUNK_ROWS, timeout_ms=0)
