@@ -76,7 +76,7 @@ def hunt(seeds: range, names: list[str]) -> int:
 
 def found_by(seed: int, bug: Bug, folder: Path) -> tuple[int, str] | None:
     """The seed with what it says, if it fails with the bug and not without."""
-    wanted = Wanted(bug.scenarios, (bug.guarantee,), bug.faults)
+    wanted = Wanted(bug.scenarios, (bug.guarantee,), bug.faults, bug.standbys)
     with bug.plant():
         outcome = simulate(seed, folder, wanted)
     if not outcome.violations or simulate(seed, folder, wanted).violations:

@@ -82,7 +82,9 @@ class SimulatedMembership:
             self._join()
 
     def commit(self, offsets: Mapping[TopicPartition, CommittedOffset]) -> None:
-        request = requests.commit(self.group, self.member, offsets)
+        # librdkafka joins again after a loss only when `poll` has told of it: until then it is nobody, or who it was.
+        known = self.member if self.member[0] == self._told[0] else self._told
+        request = requests.commit(self.group, known, offsets)
         self._connection.ask(*request, lambda answer: self._committed(offsets, answer))
 
     def committed(
