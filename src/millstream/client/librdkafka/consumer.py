@@ -21,6 +21,7 @@ from millstream.model import Batch, TopicPartition
 RETRY_S = 0.02
 LOOK_UP_S = 1.0
 UNKNOWN = (RdKafkaError._UNKNOWN_PARTITION, RdKafkaError._UNKNOWN_TOPIC, RdKafkaError.UNKNOWN_TOPIC_OR_PART)
+GONE = (RdKafkaError._AUTO_OFFSET_RESET, RdKafkaError._LOG_TRUNCATION)  # of a strict one alone: others go on
 
 _second = itemgetter(1)
 
@@ -123,7 +124,7 @@ class LibrdkafkaDataConsumer:
             if error.code() == RdKafkaError._PARTITION_EOF:
                 if source in self._assigned:
                     ends[source] = message.offset() or 0
-            elif error.code() == RdKafkaError._AUTO_OFFSET_RESET:
+            elif error.code() in GONE:
                 problem = KafkaError(f"reading {source}: {error.str()}", code=OUT_OF_RANGE)
                 failures.append(PartitionFailure(source, problem))
             elif source.topic:
