@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench bench-broker bench-keys bench-micro bench-restore bench-tasks soak test nightly lint style types layers format
+.PHONY: help demo bench bench-broker bench-fail-over bench-keys bench-micro bench-restore bench-tasks soak test nightly lint style types layers format
 
 help:
 	@echo 'make demo [ARGS="..."]   a live match and its alerts, in this terminal'
@@ -17,6 +17,7 @@ help:
 	@echo 'make bench-restore [ARGS="..."]  how fast a store of a million rows is restored, beside a plain client'
 	@echo 'make bench-tasks [ARGS="..."]  what 64 tasks cost at a trickle, and what a rebalance takes from those that stay'
 	@echo 'make soak [ARGS="..."]   half an hour at full load: memory and open files must not grow'
+	@echo 'make bench-fail-over [ARGS="..."]  how long a task is away when its worker is killed, with a standby copy and without'
 	@echo 'make lint                style, types and the layers of the package'
 	@echo 'make format              put the code into the project'"'"'s style'
 
@@ -50,6 +51,9 @@ bench-tasks: .venv/installed
 
 soak: .venv/installed
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
+bench-fail-over: .venv/installed
+	@$(BIN)/python -m benchmarks.fail_over $(ARGS)
 
 lint: style types layers
 

@@ -103,6 +103,9 @@ class Settings:
     store: Literal["memory", "rocksdb"] = setting(
         "memory", "Where stores keep their rows: in memory, or on disk with live rows over them."
     )
+    num_standby_replicas: int = setting(
+        0, "Copies of each task's state that other workers keep up to date, to go on from when its worker is gone."
+    )
     cache: int = size("64MB", "Memory of a worker for live rows of stores on disk (about).")
     rocksdb_memory: int = size("80MB", "Memory of a worker that RocksDB uses: for blocks read and rows being written.")
     idle: Literal["off", "wall-clock"] = setting(
@@ -209,6 +212,9 @@ class Settings:
         ):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise ConfigError(f"{written_name(name)}={getattr(self, name)!r}: it must be above 0")
+
+        if self.num_standby_replicas < 0:
+            raise ConfigError(f"num_standby_replicas={self.num_standby_replicas!r}: it must not be below 0")
 
     def _check_commits(self) -> None:
         if self.processing_guarantee not in ("at_least_once", "exactly_once_v2"):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from millstream.client.contract import EARLIEST, LATEST, DataConsumer, PartitionEnd
+from millstream.client.contract import EARLIEST, LATEST, OUT_OF_RANGE, DataConsumer, PartitionEnd
 from millstream.client.librdkafka import LibrdkafkaClient
 from millstream.errors import KafkaError
 from millstream.model import Batch, OutBatch, TopicPartition
@@ -181,3 +181,25 @@ def test_a_partition_that_is_not_known_yet_is_asked_for_again_within_the_limit(c
         consumer.watermarks(TopicPartition(new_topic(), 7), timeout_ms=200)
     consumer.close()
     assert unknown.value.retriable
+
+
+def test_a_strict_consumer_tells_of_an_offset_that_is_gone(client, new_topic):
+    source = TopicPartition(new_topic(), 0)
+    write(client, rows(source, b"a"))
+    strict = client.data_consumer("test", strict=True)
+    strict.assign({source: 1_000})
+    failures = until(lambda: strict.poll(max_records=10, timeout_ms=50).failures)
+    strict.close()
+    assert [(each.source, each.error.code, each.error.retriable) for each in failures] == [
+        (source, OUT_OF_RANGE, False)
+    ]
+
+
+def test_a_strict_consumer_reads_what_there_is(client, new_topic):
+    source = TopicPartition(new_topic(), 0)
+    write(client, rows(source, b"a", b"b"))
+    strict = client.data_consumer("test", strict=True)
+    strict.assign({source: 0})
+    batches, _ = read(strict, 2)
+    strict.close()
+    assert [value for batch in batches for value in batch.values] == [b"a", b"b"]

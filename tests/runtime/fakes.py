@@ -11,6 +11,7 @@ from millstream.client.contract import (
     DeliveryFailure,
     Fetched,
     GroupMetadata,
+    Member,
     Step,
     StepDone,
 )
@@ -36,6 +37,7 @@ class FakeProducer:
         self.log = [] if log is None else log
         self.room = room
         self.rows: list[tuple[TopicPartition, bytes | None]] = []
+        self.keys: list[bytes | None] = []
         self.failures: list[DeliveryFailure] = []
         self._outstanding = 0
 
@@ -43,6 +45,7 @@ class FakeProducer:
         taken = min(len(batch), self.room - self._outstanding)
         self._outstanding += taken
         self.rows += [(batch.target, value) for value in batch.values[:taken]]
+        self.keys += batch.keys[:taken]
         self.log.append(f"produce {batch.target} {taken}")
         return taken
 
@@ -127,6 +130,9 @@ class FakeMembership:
     def group_metadata(self) -> int | None:
         return self.generation
 
+    def member_id(self) -> str:
+        return "me"
+
     def poll(self, *, timeout_ms: int) -> Sequence[CommitOutcome]:
         del timeout_ms
         outcomes, self.outcomes = self.outcomes, []
@@ -147,6 +153,24 @@ class FakeMembership:
     ) -> Mapping[TopicPartition, CommittedOffset]:
         del timeout_ms
         return {source: self.stored[source] for source in partitions if source in self.stored}
+
+    def close(self) -> None: ...
+
+
+class FakeView:
+    """Shows the group as it is told to, or None while it is unsettled."""
+
+    def __init__(self, members: Sequence[Member] | None = None) -> None:
+        self.group = members
+        self.asked = 0
+        self._answers: list[Sequence[Member] | None] = []
+
+    def ask(self) -> None:
+        self.asked += 1
+        self._answers.append(self.group)
+
+    def members(self) -> Sequence[Member] | None:
+        return self._answers.pop(0) if self._answers else None
 
     def close(self) -> None: ...
 

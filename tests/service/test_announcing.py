@@ -3,13 +3,17 @@ from __future__ import annotations
 from millstream.client.contract import DeliveryFailure
 from millstream.errors import KafkaError
 from millstream.model import TopicPartition
-from millstream.runtime import TaskStatus, WorkerStatus
+from millstream.runtime import StandbyStatus, TaskStatus, WorkerStatus
 from millstream.service.announcing import Announcer
 from tests.runtime.fakes import FakeProducer, ManualClock
 
 
 def holding(*partitions: int) -> WorkerStatus:
     return WorkerStatus(tasks=tuple(TaskStatus(f"0_{number}", "running", number) for number in partitions))
+
+
+def keeping(*copies: tuple[int, int]) -> WorkerStatus:
+    return WorkerStatus(standbys=tuple(StandbyStatus(f"0_{n}", n, rank, 0, 0) for n, rank in copies))
 
 
 def written(producer: FakeProducer) -> list[int]:
@@ -29,6 +33,18 @@ def test_a_task_is_told_of_when_it_comes_and_when_it_comes_again():
     announcer.look(holding(0))
     announcer.look(holding(0, 2))
     assert written(producer) == [2]
+
+
+def test_a_standby_copy_is_told_of_by_its_rank_and_again_when_that_changes():
+    producer = FakeProducer()
+    announcer = Announcer(lambda: producer, "app-tasks", "here:1", ManualClock())
+    for status in (keeping((1, 0), (2, 1)), keeping((1, 0), (2, 0)), keeping((1, 0))):
+        announcer.look(status)
+    assert list(zip(written(producer), producer.keys, strict=True)) == [
+        (1, b"standby:0"),
+        (2, b"standby:1"),
+        (2, b"standby:0"),
+    ]
 
 
 def test_what_was_not_written_is_written_again():

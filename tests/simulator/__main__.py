@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.simulator.bugs import BUGS, Bug
 from tests.simulator.scenarios import SCENARIOS
 from tests.simulator.schedule import told
-from tests.simulator.simulation import GUARANTEES, Wanted, simulate, surroundings
+from tests.simulator.simulation import ALL, GUARANTEES, Wanted, simulate, surroundings
 
 
 def main() -> int:
@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument(
         "--bugs", nargs="?", const="", help="plant each known bug (or this one), and tell what finds it"
     )
+    parser.add_argument("--standbys", type=int, help="so many standby copies of each task, in each seed")
     if os.environ.get("PYTHONHASHSEED") != "0":  # sets of strings have their order from it
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "tests.simulator", *sys.argv[1:]])
@@ -34,6 +35,7 @@ def main() -> int:
     wanted = Wanted(
         tuple(each for each in SCENARIOS if options.scenario in (None, each.name)),
         (options.guarantee,) if options.guarantee else GUARANTEES,
+        standbys=ALL.standbys if options.standbys is None else (options.standbys,),
     )
     return many(seeds, wanted) if end else one(seeds[0], wanted)
 
@@ -74,7 +76,7 @@ def hunt(seeds: range, names: list[str]) -> int:
 
 def found_by(seed: int, bug: Bug, folder: Path) -> tuple[int, str] | None:
     """The seed with what it says, if it fails with the bug and not without."""
-    wanted = Wanted(bug.scenarios, (bug.guarantee,), bug.faults)
+    wanted = Wanted(bug.scenarios, (bug.guarantee,), bug.faults, bug.standbys)
     with bug.plant():
         outcome = simulate(seed, folder, wanted)
     if not outcome.violations or simulate(seed, folder, wanted).violations:

@@ -18,13 +18,15 @@ from millstream.broker.log import compaction, partition
 from millstream.broker.log.transactions import LogTransactions
 from millstream.broker.log.writers import Writers
 from millstream.client.contract import CommittedOffset
-from millstream.model import TopicPartition
+from millstream.model import Batch, TopicPartition
+from millstream.runtime import standbys
 from millstream.runtime.commit import AtLeastOnce
 from millstream.runtime.exactly_once import ExactlyOnce
 from millstream.runtime.held import HeldTask
 from millstream.runtime.loop import Loop
 from millstream.runtime.opening import Opening
 from millstream.runtime.outlet import Outlet
+from millstream.runtime.standby import Standby
 from millstream.runtime.tasks import Tasks
 from millstream.runtime.transaction import Transaction
 from tests.simulator.client import SimulatedClient
@@ -40,6 +42,7 @@ class Bug:
     scenarios: tuple[Scenario, ...] = SCENARIOS
     guarantee: str = "at_least_once"
     faults: tuple[str, ...] = (KILL,)
+    standbys: tuple[int, ...] = (0,)
 
 
 def _patched(target: Any, name: str, wrong: Any) -> Callable[[], AbstractContextManager[object]]:
@@ -227,9 +230,9 @@ def _offsets_outside(self: Any, offsets: Any, group: Any) -> Iterator[None]:
 def _uncommitted_read() -> Iterator[None]:
     right = SimulatedClient.data_consumer
 
-    def data_consumer(self: SimulatedClient, name: str, *, read_committed: bool = False) -> Any:
+    def data_consumer(self: SimulatedClient, name: str, *, read_committed: bool = False, strict: bool = False) -> Any:
         del read_committed
-        return right(self, name)
+        return right(self, name, strict=strict)
 
     with mock.patch.object(SimulatedClient, "data_consumer", data_consumer):
         yield
@@ -237,6 +240,51 @@ def _uncommitted_read() -> Iterator[None]:
 
 def _not_reopened(_self: Tasks) -> None:
     """After an aborted transaction tasks go on with what they have done in it."""
+
+
+# --- standby copies
+
+
+@contextmanager
+def _copies_read_uncommitted() -> Iterator[None]:
+    right = SimulatedClient.data_consumer
+
+    def data_consumer(self: SimulatedClient, name: str, *, read_committed: bool = False, strict: bool = False) -> Any:
+        return right(self, name, read_committed=read_committed and not strict, strict=strict)
+
+    with mock.patch.object(SimulatedClient, "data_consumer", data_consumer):
+        yield
+
+
+@contextmanager
+def _without_the_rest() -> Iterator[None]:
+    """A copy that has not come far, because it was never read, is taken for the whole."""
+    right = Opening.open
+
+    def opened(self: Opening, held: HeldTask) -> None:
+        right(self, held)
+        for each in held.restoring.values() if held.warm else ():
+            each.position = each.end
+
+    with (
+        mock.patch.object(Opening, "open", opened),
+        mock.patch.object(standbys, "BUSY_CHUNKS", 0),
+        mock.patch.object(standbys, "IDLE_CHUNKS", 0),
+    ):
+        yield
+
+
+def _every_other_batch(self: Standby, batch: Batch) -> None:
+    """A copy has gaps."""
+    if self.rows % 2:
+        self.positions[batch.source] = batch.next_offset
+        self.rows += 1
+    else:
+        _take(self, batch)
+        self.rows += 1
+
+
+_take = Standby.take
 
 
 BUGS: dict[str, Bug] = {
@@ -266,5 +314,14 @@ BUGS: dict[str, Bug] = {
     ),
     "broker: sequences forgotten at a restart": Bug(_sequences_forgotten, SCENARIOS, EXACTLY_ONCE, (BROKER_CRASH,)),
     "broker: stable offset too high": Bug(_stable_up_to_the_end, SCENARIOS, EXACTLY_ONCE),
+    "standby copies: the rest is not restored": Bug(
+        _without_the_rest, (COUNTED, REPARTITIONED), faults=(STOP, KILL), standbys=(1,)
+    ),
+    "standby copies: there are gaps": Bug(
+        _patched(Standby, "take", _every_other_batch), (COUNTED, REPARTITIONED), standbys=(1,)
+    ),
+    "standby copies: what is not committed is read": Bug(
+        _copies_read_uncommitted, (COUNTED, REPARTITIONED), EXACTLY_ONCE, standbys=(1,)
+    ),
     "broker: aborted transactions not told": Bug(_aborted_not_told, (COUNTED, REPARTITIONED), EXACTLY_ONCE),
 }

@@ -10,6 +10,7 @@ from millstream.client.contract import TopicSpec
 from millstream.errors import KafkaError
 from tests.simulator import requests
 from tests.simulator.consumer import SimulatedConsumer
+from tests.simulator.group_view import SimulatedGroupView
 from tests.simulator.host import RETRY_MS, Process
 from tests.simulator.membership import SimulatedMembership
 from tests.simulator.producer import SimulatedProducer
@@ -53,18 +54,27 @@ class SimulatedClient:
     def __init__(self, process: Process) -> None:
         self._process = process
 
-    def data_consumer(self, name: str, *, read_committed: bool = False) -> SimulatedConsumer:
+    def data_consumer(self, name: str, *, read_committed: bool = False, strict: bool = False) -> SimulatedConsumer:
         del name
-        return SimulatedConsumer(self._process, committed_only=read_committed)
+        return SimulatedConsumer(self._process, committed_only=read_committed, strict=strict)
 
     def membership(
-        self, group: str, topic: str, *, instance: str | None = None, read_committed: bool = False
+        self,
+        group: str,
+        topic: str,
+        *,
+        instance: str | None = None,
+        read_committed: bool = False,
+        client: str | None = None,
     ) -> SimulatedMembership:
         assert instance is None, "the simulated members are dynamic"
         admin = self.admin()
         partitions = admin.partition_counts(timeout_ms=10_000)[topic]
         admin.close()
-        return SimulatedMembership(self._process, group, topic, partitions, stable=read_committed)
+        return SimulatedMembership(self._process, group, (topic, partitions), stable=read_committed, client=client)
+
+    def group_view(self, group: str) -> SimulatedGroupView:
+        return SimulatedGroupView(self._process, group)
 
     def producer(self) -> SimulatedProducer:
         return SimulatedProducer(self._process)

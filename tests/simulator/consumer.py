@@ -8,7 +8,7 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
-from millstream.client.contract import EARLIEST, Fetched, PartitionEnd, PartitionFailure
+from millstream.client.contract import EARLIEST, OUT_OF_RANGE, Fetched, PartitionEnd, PartitionFailure
 from millstream.errors import KafkaError
 from millstream.model import Batch, TopicPartition
 from tests.simulator import requests
@@ -36,8 +36,9 @@ class Reading:
 
 
 class SimulatedConsumer:
-    def __init__(self, process: Process, *, committed_only: bool = False) -> None:
+    def __init__(self, process: Process, *, committed_only: bool = False, strict: bool = False) -> None:
         self._process = process
+        self._strict = strict
         self._committed_only = committed_only
         self._fetching = process.connect("data")
         self._asking = process.connect("asking")
@@ -192,6 +193,11 @@ class SimulatedConsumer:
         self._process.at(RETRY_MS if trouble else 0, self._fetch)
 
     def _keep(self, source: TopicPartition, reading: Reading, found: Any) -> bool:
+        if found.error_code is ErrorCode.offset_out_of_range and self._strict:
+            problem = KafkaError(f"reading {source}: {found.error_code.name}", code=OUT_OF_RANGE)
+            self._failures.append(PartitionFailure(source, problem))
+            reading.paused = True
+            return True
         if found.error_code is ErrorCode.offset_out_of_range:
             self._process.schedule.tell(f"{self._fetching.label}: offset {reading.offset} of {source} is out of range")
             reading.offset = EARLIEST

@@ -35,7 +35,10 @@ RETRIABLE = frozenset(
 
 
 class SimulatedMembership:
-    def __init__(self, process: Process, group: str, topic: str, partitions: int, *, stable: bool = False) -> None:
+    def __init__(
+        self, process: Process, group: str, tasks: tuple[str, int], *, stable: bool = False, client: str | None = None
+    ) -> None:
+        topic, partitions = tasks
         self.group = group
         self._process = process
         self._schedule = process.schedule
@@ -43,6 +46,7 @@ class SimulatedMembership:
         self._partitions = [TopicPartition(topic, number) for number in range(partitions)]
         self._stable = stable
         self._connection = process.connect("group")
+        self._connection.client = client or self._connection.label
         self._events: deque[GroupEvent] = deque()
         self._owned: list[TopicPartition] = []
         self._to_add: list[TopicPartition] = []
@@ -78,7 +82,9 @@ class SimulatedMembership:
             self._join()
 
     def commit(self, offsets: Mapping[TopicPartition, CommittedOffset]) -> None:
-        request = requests.commit(self.group, self.member, offsets)
+        # librdkafka joins again after a loss only when `poll` has told of it: until then it is nobody, or who it was.
+        known = self.member if self.member[0] == self._told[0] else self._told
+        request = requests.commit(self.group, known, offsets)
         self._connection.ask(*request, lambda answer: self._committed(offsets, answer))
 
     def committed(
@@ -111,6 +117,9 @@ class SimulatedMembership:
 
     def group_metadata(self) -> tuple[str, str, int] | None:
         return (self.group, *self._told) if self._told[0] else None
+
+    def member_id(self) -> str | None:
+        return self.member[0] or None
 
     def close(self) -> None:
         if not self._closed and self._process.alive and self.member[0]:

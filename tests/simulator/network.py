@@ -67,6 +67,7 @@ class Connection:
 
     def __init__(self, network: Network, label: str, later: Later) -> None:
         self.label = label
+        self.client = label  # what the broker knows it by
         self.closed = False
         self._network = network
         self._later = later
@@ -120,7 +121,7 @@ class Connection:
         server = self._network.server
         for request in arrived:
             if server is not None and server.up:
-                server.handle(self.label, request.call, _nobody)
+                server.handle(self.client, request.call, _nobody)
         if unanswered:
             self._failing = True
 
@@ -176,7 +177,7 @@ class Connection:
             if self._arrived:
                 self._network.schedule.after(0, lambda: life == self._life and self._serve())
 
-        server.handle(self.label, request.call, reply, self._gone.append)
+        server.handle(self.client, request.call, reply, self._gone.append)
 
     def _return(self, delay_ms: float) -> None:
         life = self._life

@@ -10,6 +10,7 @@ from typing import Any
 from kio.schema.add_offsets_to_txn.v4 import request as add_offsets_v4
 from kio.schema.add_partitions_to_txn.v5 import request as add_partitions_v5
 from kio.schema.create_topics.v7 import request as create_v7
+from kio.schema.describe_groups.v6 import request as describe_v6
 from kio.schema.end_txn.v5 import request as end_v5
 from kio.schema.fetch.v12 import request as fetch_v12
 from kio.schema.heartbeat.v4 import request as heartbeat_v4
@@ -243,6 +244,14 @@ def heartbeat(group: str, member_id: str, generation: int) -> Request:
 def leave_group(group: str, member_id: str) -> Request:
     leaving = leave_v5.MemberIdentity(member_id=member_id, group_instance_id=None)
     return apis.LEAVE_GROUP, 3, leave_v5.LeaveGroupRequest(group_id=group, members=(leaving,))
+
+
+def describe_group(group: str) -> Request:
+    return (
+        apis.DESCRIBE_GROUPS,
+        5,
+        describe_v6.DescribeGroupsRequest(groups=(group,), include_authorized_operations=False),
+    )
 
 
 def commit(group: str, member: tuple[str, int], offsets: Mapping[TopicPartition, CommittedOffset]) -> Request:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 from unittest import mock
 
@@ -71,6 +72,7 @@ class Wanted:
     scenarios: tuple[Scenario, ...] = SCENARIOS
     guarantees: tuple[str, ...] = GUARANTEES
     faults: tuple[str, ...] = ()
+    standbys: tuple[int, ...] = (0, 0, 0, 1, 2)
 
 
 ALL = Wanted()
@@ -100,6 +102,9 @@ class Simulation:
         self.disks = Disks()
         self.violations: list[str] = []
         self.watch = Watch(self.schedule, self.server, self.violations)
+        self.standbys = Random(f"standbys of {seed}").choice(
+            wanted.standbys
+        )  # apart, so that seeds stay what they were
         self._folder = folder
         self.set_climate(drawn(chance, wanted.faults))
         self.settings = self._settings()
@@ -130,6 +135,7 @@ class Simulation:
             lag_wait="100ms",
             call_timeout="3s",
             stop_timeout="3s",
+            num_standby_replicas=self.standbys,
             replication=1,
             **({} if self.guarantee == "at_least_once" else _EXACTLY_ONCE),
             wait_for_inputs=chance.choice((0, 100)),
@@ -141,6 +147,8 @@ class Simulation:
     def run(self) -> Outcome:
         tell = self.schedule.tell
         tell("{}, {}, {}, {}", self.scenario.name, self.guarantee, self.settings.store, self.climate)
+        if self.standbys:
+            tell("{} standby copies of each task", self.standbys)
         self.server.start()
         self.server.ask(*requests.create_topics([TopicSpec(n, p, {}, 1) for n, p in self.scenario.topics.items()]))
         self.watch.tasks = self._tasks()
@@ -389,6 +397,7 @@ def surroundings() -> Iterator[Path]:
         where = memory if memory.is_dir() else None
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="millstream-simulator-", dir=where)))
         stack.enter_context(mock.patch("millstream.runtime.worker.rare_collections", nullcontext))
+        stack.enter_context(mock.patch("millstream.runtime.worker.home_of", lambda state_dir, _app: state_dir.name))
         level = LOG.level
         LOG.setLevel(logging.CRITICAL + 1)
         stack.callback(LOG.setLevel, level)

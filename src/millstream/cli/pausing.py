@@ -30,7 +30,7 @@ def _switch(application: str, path: str, bootstrap: str | None, properties: Sequ
     with cluster(bootstrap, properties) as caller:
         client = LibrdkafkaClient(str(caller.connection.bootstrap_servers), common=pairs(properties or (), "-X"))
         with Directory(client, application, SystemClock()) as directory:
-            addresses = sorted({place.address for place in directory.places() if place.address is not None})
+            addresses = sorted({address for place in directory.places() for address in place.addresses})
     if not addresses:
         raise ConfigError(f'no worker of {application} has told where it answers; give them http="HOST:PORT"')
     answered = 0

@@ -61,7 +61,7 @@ def status(
 def _overview(directory: Directory) -> Overview:
     places, workers = directory.places(), WorkerClient(timeout_s=2)
     told = {}
-    for address in {place.address for place in places if place.address is not None}:
+    for address in {address for place in places for address in place.addresses}:
         answer = workers.ask(address, "/status", {"application": directory.application_id})
         told[address] = answer[1] if answer is not None and answer[0] == 200 else None
     return overview(places, told)
@@ -87,7 +87,7 @@ def _shown(application: str, found: Overview, committed: Sequence[Lag]) -> Group
     if found.workers:
         parts.append(
             table(
-                ("worker", "answers", "ready", "paused", "tasks", "records/s", "records"),
+                ("worker", "answers", "ready", "paused", "tasks", "copies", "records/s", "records"),
                 [
                     (
                         each.address,
@@ -95,6 +95,7 @@ def _shown(application: str, found: Overview, committed: Sequence[Lag]) -> Group
                         _yes(each.ready),
                         _yes(each.paused),
                         each.tasks,
+                        each.standbys,
                         round(each.records_per_s),
                         each.records,
                     )
@@ -105,6 +106,9 @@ def _shown(application: str, found: Overview, committed: Sequence[Lag]) -> Group
     columns = ("task", "worker", "state", "lag", "records", "latency ms")
     lines = [(each.task, each.worker, each.state, each.lag, each.records, each.latency_ms) for each in found.tasks]
     parts.append(table(columns, lines))
+    copies = [(each.task, copy.worker, copy.lag) for each in found.tasks for copy in each.standbys]
+    if copies:
+        parts.append(table(("standby copy of", "worker", "lag"), copies))
     if not found.workers:
         parts.append(Text('No worker has told where it answers; give them http="HOST:PORT" for more than this.'))
         inputs = [(_name(each.source), each.committed, each.end, each.lag) for each in committed]

@@ -100,7 +100,19 @@ class CommittedOffset:
     metadata: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of a group: who it is there, what its client is called, and the partitions that it has."""
+
+    id: str
+    client: str
+    partitions: frozenset[TopicPartition]
+
+
 GroupEvent: TypeAlias = GroupChange | CommitOutcome | PartitionFailure
+
+# The code of a failure to read on from an offset that the broker doesn't have, where a consumer was told to report it.
+OUT_OF_RANGE = 1
 
 # Who a member is to its group, and in which generation. Opaque: made by a membership, taken by producers of its client.
 GroupMetadata: TypeAlias = object
@@ -127,9 +139,10 @@ class StepDone:
 class DataConsumer(Protocol):
     """Reads partitions that are assigned by hand; belongs to no group.
 
-    An offset that the broker has no more (retention took it) goes on from the earliest that it has. With
-    `read_committed` records of transactions come when these are committed, never when they are aborted, and the end of
-    a partition is its last stable offset: where the first transaction begins that is still open.
+    An offset that the broker has no more (retention took it) goes on from the earliest that it has; a `strict` consumer
+    reports a failure with OUT_OF_RANGE, and reads that partition no further. With `read_committed` records of
+    transactions come when these are committed, never when they are aborted, and the end of a partition is its last
+    stable offset: where the first transaction begins that is still open.
     """
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
@@ -192,8 +205,24 @@ class Membership(Protocol):
         are still this member's that no `poll` has reported as lost. Offsets with an older generation's fail.
         """
 
+    def member_id(self) -> str | None:
+        """Who this is in the group; None before it has joined."""
+
     def close(self) -> None:
         """Leave the group and release sockets and threads."""
+
+
+class GroupView(Protocol):
+    """Looks at a group from outside, one question at a time."""
+
+    def ask(self) -> None:
+        """Start to ask who is in the group, unless a question is under way."""
+
+    def members(self) -> Sequence[Member] | None:
+        """The answer, once. None: it hasn't come, or the group was between two generations; then ask again."""
+
+    def close(self) -> None:
+        """Release sockets and threads."""
 
 
 class Producer(Protocol):
@@ -275,13 +304,25 @@ class Admin(Protocol):
 class KafkaClient(Protocol):
     """Makes the clients of one application for one cluster."""
 
-    def data_consumer(self, name: str, *, read_committed: bool = False) -> DataConsumer:
+    def data_consumer(self, name: str, *, read_committed: bool = False, strict: bool = False) -> DataConsumer:
         """`name` stands in the broker's logs."""
 
     def membership(
-        self, group: str, topic: str, *, instance: str | None = None, read_committed: bool = False
+        self,
+        group: str,
+        topic: str,
+        *,
+        instance: str | None = None,
+        read_committed: bool = False,
+        client: str | None = None,
     ) -> Membership:
-        """Joins the group by polling. With an `instance`, as that static member: it doesn't leave when it is closed."""
+        """Joins the group by polling. With an `instance`, as that static member: it doesn't leave when it is closed.
+
+        `client` is what the others see it called; None: like the group.
+        """
+
+    def group_view(self, group: str) -> GroupView:
+        """Connects at its first question."""
 
     def producer(self) -> Producer:
         """Connects by producing."""

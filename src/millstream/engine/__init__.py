@@ -9,7 +9,7 @@ from millstream.engine.outbox import Outbox
 from millstream.engine.processor_context import ProcessorContext
 from millstream.engine.processors import Processor
 from millstream.engine.settings import EngineSettings, FailedRecord, Handler
-from millstream.engine.stores import stores_on_disk
+from millstream.engine.stores import outgrow_changelogs, stores_on_disk
 from millstream.engine.task import Task, Wiring, compile_task
 
 __all__ = [
@@ -29,5 +29,6 @@ __all__ = [
     "TaskMetrics",
     "Wiring",
     "compile_task",
+    "outgrow_changelogs",
     "stores_on_disk",
 ]

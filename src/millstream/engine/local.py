@@ -44,6 +44,16 @@ class LocalStores:
         into.offset(name, batch.next_offset)
         self._disk.write(into)
 
+    def empty(self, offsets: Mapping[str, int]) -> None:
+        """Delete all rows of these stores, whose changelogs are to be read again from there; then make them anew."""
+        into = self._disk.batch()
+        for name, offset in offsets.items():
+            last = next(self._disk.store(name).scan(b"", None, reverse=True), None)
+            if last is not None:
+                into.store(name).delete_range(b"", last[0] + b"\0")
+            into.offset(name, offset)
+        self._disk.write(into)
+
     def restored(self) -> None:
         """The disk has everything."""
         for rows in self._rows.values():

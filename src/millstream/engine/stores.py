@@ -55,6 +55,10 @@ ON_DISK: frozenset[StoreKind] = frozenset(
 )
 
 
+# Kinds that let go of old rows as records are processed. While they are only restored they keep them.
+FORGET_BY_WORK: frozenset[StoreKind] = frozenset({"session", "versioned", "window"})
+
+
 @runtime_checkable
 class DiskRows(Protocol):
     """What a task asks of rows that live on disk, beside what it asks of all."""
@@ -99,6 +103,11 @@ def stores_on_disk(stores: Iterable[StoreSpec], default: StoreType) -> list[str]
     """The names of those that want a disk. A store without a changelog is lost with its task, files or not."""
     able = [spec for spec in stores if spec.kind in ON_DISK and spec.logged]
     return [spec.name for spec in able if (spec.store_type or default) == "rocksdb"]
+
+
+def outgrow_changelogs(stores: Iterable[StoreSpec]) -> bool:
+    """Whether some of them, kept up to date from their changelogs alone, would have ever more than these."""
+    return any(spec.kind in FORGET_BY_WORK for spec in stores)
 
 
 def open_store(spec: StoreSpec, topic: str, disk: Disk | None = None) -> Rows:

@@ -129,6 +129,12 @@ class Task:
                 "types: go back to these, or give the store another name"
             ) from error
 
+    def empty(self, begins: Mapping[TopicPartition, int]) -> None:
+        """Delete what its stores on disk have of these changelogs, which begin there; then make the task anew."""
+        if self._local is not None:
+            named = {self._changelogs[changelog]: begin for changelog, begin in begins.items()}
+            self._local.empty({store: begin for store, begin in named.items() if store in self._local})
+
     def resume(
         self, metadata: Mapping[TopicPartition, str], offsets: Mapping[TopicPartition, int] | None = None
     ) -> None:

@@ -9,7 +9,7 @@ from millstream.client.contract import KafkaClient
 from millstream.errors import KafkaError
 from millstream.model import TopicPartition
 from millstream.runtime.clock import Clock
-from millstream.runtime.owners import owners
+from millstream.runtime.owners import owners, standbys
 from millstream.runtime.task_table import claims, tasks_topic
 from millstream.runtime.topic_contents import read_whole
 
@@ -18,10 +18,19 @@ LIMIT_MS = 30_000
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A task, and where the worker answers that had it last; None where no worker has told that."""
+    """A task, and where the worker answers that had it last; None where no worker has told that.
+
+    `standbys` is where workers answer that keep copies of it, or did.
+    """
 
     task: str
     address: str | None
+    standbys: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.standbys if self.address is None else (self.address, *self.standbys)
 
 
 class Directory:
@@ -48,7 +57,11 @@ class Directory:
         partitions = [TopicPartition(self._topic, number) for number in range(count)]
         batches = read_whole(self._data, partitions, self._clock, LIMIT_MS)
         at = owners(batches)
-        return [Place(claim.task, at.get(source)) for source, claim in sorted(claims(batches).items())]
+        copies = standbys(batches)
+        return [
+            Place(claim.task, at.get(source), copies.get(source, ()))
+            for source, claim in sorted(claims(batches).items())
+        ]
 
     def close(self) -> None:
         """Release sockets and threads."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from millstream.remote.directory import Place
@@ -17,9 +17,18 @@ class WorkerLine:
     answers: bool
     ready: bool = False
     tasks: int = 0
+    standbys: int = 0
     records_per_s: float = 0.0
     records: int = 0
     paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StandbyLine:
+    """A standby copy of a task; `lag` counts the records of its changelogs that it lacks, None while unknown."""
+
+    worker: str
+    lag: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,7 @@ class TaskLine:
     lag: int | None = None
     records: int | None = None
     latency_ms: int | None = None
+    standbys: tuple[StandbyLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,7 @@ def overview(places: Sequence[Place], told: Mapping[str, Mapping[str, Any] | Non
     """
     workers: list[WorkerLine] = []
     holders: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    copies: dict[str, list[tuple[int, StandbyLine]]] = {}
     for address, status in sorted(told.items()):
         if status is None:
             workers.append(WorkerLine(address, answers=False))
@@ -64,13 +75,22 @@ def overview(places: Sequence[Place], told: Mapping[str, Mapping[str, Any] | Non
                 True,
                 status["ready"],
                 len(held),
+                len(status.get("standbys", ())),
                 status["records_per_s"],
                 status["records"],
                 status.get("paused", False),
             )
         )
         holders |= {task["id"]: (address, task) for task in held}
-    tasks = tuple(_line(place, holders.get(place.task)) for place in places)
+        for copy in status.get("standbys", ()):
+            copies.setdefault(copy["id"], []).append((copy["rank"], StandbyLine(address, copy["lag"])))
+    tasks = tuple(
+        replace(
+            _line(place, holders.get(place.task)),
+            standbys=tuple(copy for _, copy in sorted(copies.get(place.task, ()), key=lambda each: each[0])),
+        )
+        for place in places
+    )
     return Overview(tuple(workers), tasks)
 
 

@@ -42,6 +42,7 @@ class HeldTask:
     folder: TaskFolder | None = None  # of its stores on disk
     waits_since_ms: float | None = None  # for that folder, which another has
     logged: dict[TopicPartition, int] = field(default_factory=dict)  # the end of each changelog, as far as it wrote it
+    warm: dict[TopicPartition, int] = field(default_factory=dict)  # how far a standby copy had come
     marked: set[TopicPartition] = field(default_factory=set)  # changelogs at whose end the mark of a commit is put
 
     @property
@@ -50,6 +51,10 @@ class HeldTask:
         if self.compiled is None:
             raise StateError(f"task {self.spec.id} is {self.state.value} and has not been opened")
         return self.compiled
+
+    def checkpoint(self) -> Mapping[TopicPartition, int]:
+        """The offsets from which on its stores lack the records of their changelogs; without one: all of them."""
+        return {**self.task.checkpoint(), **self.warm}
 
     @property
     def running(self) -> bool:

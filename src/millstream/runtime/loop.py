@@ -17,6 +17,7 @@ from millstream.runtime.pace import Pace
 from millstream.runtime.processing import Processing
 from millstream.runtime.recovery import Mending, Remedy
 from millstream.runtime.spans import Spans
+from millstream.runtime.standbys import Reading
 from millstream.runtime.tally import Tally
 from millstream.runtime.tasks import Tasks
 from millstream.runtime.transaction import Procedure
@@ -30,7 +31,14 @@ SERVE_MS = 5
 class Loop:
     """What a worker does again and again. `turn` is the list of it."""
 
-    def __init__(self, surroundings: Surroundings, tables: WorkerTables, outlet: Outlet, committer: Committer) -> None:
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        tables: WorkerTables,
+        outlet: Outlet,
+        committer: Committer,
+        of_standbys: Reading | None = None,
+    ) -> None:
         self._settings = surroundings.settings
         self._clock = surroundings.clock
         self._membership = surroundings.membership
@@ -38,7 +46,7 @@ class Loop:
         self._outbox = surroundings.outbox
         self._outlet = outlet
         self._cache = surroundings.local.budget
-        self.tasks = self._tasks = Tasks(surroundings, tables)
+        self.tasks = self._tasks = Tasks(surroundings, tables, of_standbys)
         self.table, self.global_tables = surroundings.table, tables.tables
         self.paused = (
             False  # reads until its buffers are full, restores, commits, stays in the group; processes nothing
@@ -79,6 +87,7 @@ class Loop:
                 self._round()
                 self._punctuate()
             self._emit()
+            self._keep_standbys()
         except MillstreamError as error:
             self._fail(error)
         self._commit_if_due()
@@ -98,8 +107,10 @@ class Loop:
             self._tasks.close(list(self._tasks))  # but for those that were lost meanwhile
 
     def abandon(self) -> None:
-        """Drop what is still held when something failed: nothing of it is committed."""
+        """Drop what is still held when something failed: nothing of it is committed. Standby copies are closed."""
         self._tasks.drop(list(self._tasks))
+        if self._tasks.standbys is not None:
+            self._tasks.standbys.close()
 
     # --- the phases of a turn
 
@@ -133,7 +144,7 @@ class Loop:
         self._intake.regulate()
         self._intake.fetch(
             idle_wait_ms(
-                worked=self._worked,
+                worked=self._worked or (self._tasks.standbys is not None and self._tasks.standbys.busy),
                 held_back=self._processing.held_back,
                 until_timer_ms=self._until_timer(),
                 asked=self.asked,
@@ -160,6 +171,10 @@ class Loop:
         if len(self._outbox):
             self._outlet.send(self._outbox.drain())
         self._cache.relieve()
+
+    def _keep_standbys(self) -> None:
+        if self._tasks.standbys is not None:
+            self._tasks.standbys.turn(self._tasks, worked=self._worked)
 
     def _commit_if_due(self) -> None:
         if self._changes:  # the group waits: what it asks for comes first, and commits what it takes away

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from millstream.client.contract import DataConsumer, Membership
 from millstream.config import Settings
-from millstream.engine import EventLoop, Outbox, Task, Wiring, compile_task
+from millstream.engine import EventLoop, Outbox, Task, Wiring, compile_task, outgrow_changelogs
 from millstream.errors import StateError
+from millstream.model import TopicPartition
 from millstream.plan.topology import Topology
 from millstream.runtime.clock import Clock
 from millstream.runtime.held import HeldTask, Restoring
 from millstream.runtime.intake import Intake
-from millstream.runtime.local_state import LocalState, misfit
+from millstream.runtime.local_state import LocalState, Marks, misfit
 from millstream.runtime.task_table import TaskTable
 from millstream.runtime.worker_tables import WorkerTables, engine_settings
 
 LOG = logging.getLogger("millstream.runtime")
+
+COPY_LIMIT_MS = 1_000
+RENEWED_AFTER, RENEWED_ROWS = 2, 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """From where on a standby copy lacks the records of its changelogs, and after how many more it is to be made anew.
+
+    Windows, sessions and versions are forgotten by the task's work, which a copy doesn't do. So it is made anew when it
+    has read about twice what its changelogs had: these are cleaned by the broker. None: it needs that never.
+    """
+
+    positions: dict[TopicPartition, int]
+    renew_after: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +65,9 @@ class Opening:
 
         Another worker on this machine gives it up when it has closed the task; if it doesn't, StateError.
         """
-        local, now_ms = self._in.local, self._in.clock.monotonic_ms()
-        if held.folder is None and local.names(self._in.topology.subtopology(held.spec.id.subtopology)):
-            held.folder = local.folder(held.spec.id)
-        if held.folder is None or held.folder.lock():
+        if self.may_copy(held) or held.folder is None:
             return True
+        now_ms = self._in.clock.monotonic_ms()
         if held.waits_since_ms is None:
             held.waits_since_ms = now_ms
             LOG.warning("task %s: waiting for %s, which another process has locked", held.spec.id, held.folder.path)
@@ -64,29 +79,63 @@ class Opening:
             )
         return False
 
+    def may_copy(self, held: HeldTask) -> bool:
+        """The same for a standby copy, which waits for nobody."""
+        if held.folder is None and self.on_disk(held.spec.id.subtopology):
+            held.folder = self._in.local.folder(held.spec.id)
+        return held.folder is None or held.folder.lock()
+
+    def on_disk(self, subtopology: int) -> bool:
+        """Whether tasks of a sub-topology have stores on disk."""
+        return bool(self._in.local.names(self._in.topology.subtopology(subtopology)))
+
     def open(self, held: HeldTask) -> None:
-        """Compile the task. Its local stores are set aside where their changelogs do not go on from them."""
-        limit_ms, changelogs = self._in.settings.call_timeout_ms, [*held.spec.changelogs, *held.spec.reused]
-        marks = {changelog: self._in.data.watermarks(changelog, timeout_ms=limit_ms) for changelog in changelogs}
-        held.compiled = self._compiled(held)
-        reason = misfit(held.compiled.checkpoint(), marks)
-        if reason is not None and held.folder is not None:
-            held.compiled.close()
-            aside = held.folder.set_aside()
-            LOG.warning(
-                "task %s: %s. The local stores are set aside as %s, and restored from the beginning",
-                held.spec.id,
-                reason,
-                aside,
-            )
-            held.compiled = self._compiled(held)
-        checkpoint = held.compiled.checkpoint()
+        """Compile the task, unless it was a standby copy, and see what its stores lack."""
+        marks = self._marks([*held.spec.changelogs, *held.spec.reused], self._in.settings.call_timeout_ms)
+        self._fit(held, marks)
+        checkpoint = held.checkpoint()
         for changelog, (begin, end) in marks.items():
             until = end
             if changelog in held.spec.reused:  # an input too: restored as far as it is committed, then processed
                 until = min(end, held.committed[changelog].offset) if changelog in held.committed else begin
             first = min(checkpoint.get(changelog, begin), until)
             held.restoring[changelog] = Restoring(first, first, until)
+
+    def copy(self, held: HeldTask) -> Copied:
+        """Compile a standby copy.
+
+        A store that is restored from an input is left as it is: how much of that is processed is not known here.
+        """
+        marks = self._marks(held.spec.changelogs, min(COPY_LIMIT_MS, self._in.settings.call_timeout_ms))
+        self._fit(held, marks)
+        checkpoint = held.checkpoint()
+        positions = {changelog: checkpoint.get(changelog, begin) for changelog, (begin, _) in marks.items()}
+        outgrows = outgrow_changelogs(self._in.topology.subtopology(held.spec.id.subtopology).stores)
+        size = sum(end - begin for begin, end in marks.values())
+        return Copied(positions, RENEWED_AFTER * size + RENEWED_ROWS if outgrows else None)
+
+    def empty(self, held: HeldTask) -> None:
+        """Empty the local stores of a standby copy, which is to be closed and made anew."""
+        marks = self._marks(held.spec.changelogs, min(COPY_LIMIT_MS, self._in.settings.call_timeout_ms))
+        held.task.empty({changelog: begin for changelog, (begin, _) in marks.items()})
+
+    def _marks(self, changelogs: Iterable[TopicPartition], limit_ms: int) -> dict[TopicPartition, tuple[int, int]]:
+        return {changelog: self._in.data.watermarks(changelog, timeout_ms=limit_ms) for changelog in changelogs}
+
+    def _fit(self, held: HeldTask, marks: Marks) -> None:
+        """Compile what is not compiled. Where changelogs do not go on from what is there, it begins anew: local stores
+        are set aside, and what is in memory is dropped.
+        """
+        if held.compiled is None:
+            held.compiled = self._compiled(held)
+        reason = misfit({source: at for source, at in held.checkpoint().items() if source in marks}, marks)
+        if reason is None:
+            return
+        held.compiled.close()
+        held.compiled, held.warm = None, {}
+        what = "dropped" if held.folder is None else f"set aside as {held.folder.set_aside()}"
+        LOG.warning("task %s: %s. The local stores are %s, and restored from the beginning", held.spec.id, reason, what)
+        held.compiled = self._compiled(held)
 
     def _compiled(self, held: HeldTask) -> Task:
         sub = self._in.topology.subtopology(held.spec.id.subtopology)

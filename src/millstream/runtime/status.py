@@ -35,6 +35,20 @@ class TaskStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class StandbyStatus:
+    """One standby copy. `lag` counts records of its changelogs that it lacks, None while unknown; `rows` what it read.
+
+    `rank` is 0 for the worker that would be given the task if its owner ended, 1 for the next.
+    """
+
+    id: str
+    partition: int
+    rank: int
+    lag: int | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerStatus:
     """One worker: sums over its tasks, also those it no longer holds, and rates of the last second or so.
 
@@ -44,6 +58,7 @@ class WorkerStatus:
     """
 
     tasks: tuple[TaskStatus, ...] = ()
+    standbys: tuple[StandbyStatus, ...] = ()
     records: int = 0
     dropped: int = 0
     late: int = 0

@@ -71,6 +71,7 @@ class Tally:
             rounds=self.rounds,
             commit_ms=self._commit_ms,
             restored=past.restored + sum(held.restored_rows for held in self._tasks),
+            standbys=() if self._tasks.standbys is None else self._tasks.standbys.statuses(),
             cache_bytes=self._cache.bytes,
             at_ms=now_ms,
             member=bool(tasks) or self._member,

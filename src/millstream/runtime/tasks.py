@@ -13,6 +13,7 @@ from millstream.runtime.asking import Asking
 from millstream.runtime.held import HeldTask
 from millstream.runtime.lifecycle import Event, State
 from millstream.runtime.opening import Opening, Surroundings
+from millstream.runtime.standbys import Reading, Standbys
 from millstream.runtime.worker_tables import WorkerTables
 
 LOG = logging.getLogger("millstream.runtime")
@@ -21,16 +22,20 @@ LOG = logging.getLogger("millstream.runtime")
 class Tasks:
     """Every task that the group has given to this worker."""
 
-    def __init__(self, surroundings: Surroundings, tables: WorkerTables) -> None:
+    def __init__(self, surroundings: Surroundings, tables: WorkerTables, of_standbys: Reading | None = None) -> None:
         self._in = surroundings
         self._tables = tables
         self._held: dict[TopicPartition, HeldTask] = {}
         self._opening = Opening(surroundings, tables)
+        self.standbys = None if of_standbys is None else Standbys(surroundings, self._opening, of_standbys)
         self._asking = Asking(surroundings.membership, surroundings.clock, surroundings.settings.call_timeout_ms)
         self.past = TaskMetrics()  # of tasks that are no longer here
 
     def __iter__(self) -> Iterator[HeldTask]:
         return iter(self._held.values())
+
+    def __contains__(self, partition: object) -> bool:
+        return partition in self._held
 
     def __len__(self) -> int:
         return len(self._held)
@@ -42,9 +47,10 @@ class Tasks:
         return [self._held[partition] for partition in partitions if partition in self._held]
 
     def add(self, partitions: Iterable[TopicPartition]) -> None:
-        """The group gave these; they are opened by `proceed`."""
+        """The group gave these; they are opened by `proceed`. Standby copies of them become the tasks themselves."""
         for partition in partitions:
-            self._held[partition] = HeldTask(self._in.table.task_of(partition), partition)
+            copy = None if self.standbys is None else self.standbys.give(partition)
+            self._held[partition] = copy or HeldTask(self._in.table.task_of(partition), partition)
 
     def proceed(self) -> None:
         """Open what is new, once global tables are complete (rule K18), and start what is restored."""

@@ -17,15 +17,18 @@ from millstream.runtime.clock import Clock, SystemClock
 from millstream.runtime.collector import rare_collections
 from millstream.runtime.commit import AtLeastOnce, Committer
 from millstream.runtime.exactly_once import ExactlyOnce
+from millstream.runtime.home import home_of
 from millstream.runtime.identity import Identity
 from millstream.runtime.intake import Intake
 from millstream.runtime.local_state import LocalState, changelogs_on_disk
 from millstream.runtime.loop import Loop
 from millstream.runtime.opening import Surroundings
 from millstream.runtime.outlet import Outlet
+from millstream.runtime.placement import client_name
 from millstream.runtime.questions import Questions
 from millstream.runtime.renewals import Renewals
 from millstream.runtime.restarts import STOP_ALL
+from millstream.runtime.standbys import Reading
 from millstream.runtime.startup import Ground, start_up
 from millstream.runtime.status import WorkerStatus
 from millstream.runtime.topics import Prepared
@@ -97,13 +100,7 @@ class Worker:
         settings, clock = self._settings, self._clock
         data = self._prepared_data(stack)
         prepared, topic_ids = self._prepare(data)
-        membership = self._client.membership(
-            settings.application_id,
-            prepared.table.topic,
-            instance=settings.group_instance_id,
-            read_committed=settings.exactly_once,
-        )
-        stack.callback(membership.close)
+        membership = self._membership(stack, prepared.table.topic)
         intake = Intake(data, settings, clock)
         outbox = Outbox(prepared.counts)
         outlet, committer = self._way_out(stack, membership, outbox)
@@ -121,7 +118,34 @@ class Worker:
             clock,
             LocalState(settings, topic_ids),
         )
-        return Loop(surroundings, tables, outlet, committer)
+        return Loop(surroundings, tables, outlet, committer, self._of_standbys(stack))
+
+    def _membership(self, stack: ExitStack, topic: str) -> Membership:
+        settings = self._settings
+        named = None
+        if settings.num_standby_replicas:
+            named = client_name(settings.application_id, home_of(settings.state_dir, settings.application_id))
+        membership = self._client.membership(
+            settings.application_id,
+            topic,
+            instance=settings.group_instance_id,
+            read_committed=settings.exactly_once,
+            client=named,
+        )
+        stack.callback(membership.close)
+        return membership
+
+    def _of_standbys(self, stack: ExitStack) -> Reading | None:
+        """Clients of their own, so that what standby copies read never stands before what tasks wait for."""
+        settings = self._settings
+        if not settings.num_standby_replicas:
+            return None
+        name = f"{settings.application_id}-standby"
+        data = self._client.data_consumer(name, read_committed=settings.exactly_once, strict=True)
+        stack.callback(data.close)
+        view = self._client.group_view(settings.application_id)
+        stack.callback(view.close)
+        return Reading(data, view)
 
     def _prepared_data(self, stack: ExitStack) -> DataConsumer:
         data = self._client.data_consumer(self._settings.application_id, read_committed=self._settings.exactly_once)

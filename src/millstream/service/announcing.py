@@ -1,4 +1,4 @@
-"""A worker says which tasks it has, in the tasks topic, so that the world finds them.
+"""A worker says which tasks it has, and of which it keeps copies, in the tasks topic, so that the world finds them.
 
 A thread beside the loop does it, with a producer of its own: what it writes belongs to no transaction, and the loop
 waits for none of it.
@@ -16,7 +16,7 @@ from millstream.errors import KafkaError
 from millstream.model import TopicPartition
 from millstream.runtime import WorkerStatus
 from millstream.runtime.clock import Clock
-from millstream.runtime.owners import owner_record
+from millstream.runtime.owners import OWNER, owner_record, standby_key
 
 LOG = logging.getLogger("millstream.service")
 
@@ -24,7 +24,9 @@ PERIOD_S = 0.25
 
 
 class Announcer:
-    """Writes this worker's address into the partition of each task that it was given since the last look."""
+    """Writes this worker's address into the partition of each task that it was given since the last look, or that it
+    keeps a standby copy of since then.
+    """
 
     def __init__(self, producers: Callable[[], Producer], topic: str, address: str, clock: Clock) -> None:
         self._producers = producers
@@ -32,7 +34,7 @@ class Announcer:
         self._topic = topic
         self._address = address
         self._clock = clock
-        self._told: set[int] = set()
+        self._told: set[tuple[int, bytes]] = set()  # partitions, and as what
 
     def look(self, status: WorkerStatus) -> None:
         """One look; what the broker didn't take is written again at the next, with a new producer if need be."""
@@ -50,14 +52,15 @@ class Announcer:
         self._producer.close()
 
     def _look(self, status: WorkerStatus) -> None:
-        held = {task.partition for task in status.tasks}
+        held = {(task.partition, OWNER) for task in status.tasks}
+        held |= {(copy.partition, standby_key(copy.rank)) for copy in status.standbys}
         self._told &= held
-        for number in sorted(held - self._told):
-            record = owner_record(TopicPartition(self._topic, number), self._address, self._clock.wall_ms())
+        for number, key in sorted(held - self._told):
+            record = owner_record(TopicPartition(self._topic, number), self._address, self._clock.wall_ms(), key)
             if self._producer.produce(record):
-                self._told.add(number)
+                self._told.add((number, key))
         for failure in self._producer.poll(timeout_ms=0).failures:
-            self._told.discard(failure.target.partition)
+            self._told.discard((failure.target.partition, failure.key or OWNER))
             LOG.warning("%s does not tell who has its task: %s; trying again", failure.target, failure.error)
 
 

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Metric, ProcessCollector, gener
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-from millstream.runtime import TaskStatus, WorkerStatus
+from millstream.runtime import StandbyStatus, TaskStatus, WorkerStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -46,6 +46,7 @@ WORKER: tuple[Figure[WorkerStatus], ...] = (
     Figure("millstream_cache_bytes", "gauge", "Memory of live rows of stores on disk, about.", lambda s: s.cache_bytes),
     Figure("millstream_paused", "gauge", "1 while it is told to process nothing.", lambda s: int(s.paused)),
     Figure("millstream_tasks", "gauge", "Tasks held.", lambda s: len(s.tasks)),
+    Figure("millstream_standbys", "gauge", "Standby copies kept of other workers' tasks.", lambda s: len(s.standbys)),
     Figure("millstream_ready", "gauge", "1 when there are tasks, and all of them run.", lambda s: int(s.ready)),
 )
 
@@ -63,6 +64,13 @@ TASK: tuple[Figure[TaskStatus], ...] = (
     Figure("millstream_task_running", "gauge", "1 when it runs, 0 before.", lambda t: int(t.state == "running")),
     Figure("millstream_task_restored", "gauge", "Records that its stores were restored from.", lambda t: t.restored),
     Figure("millstream_task_to_restore", "gauge", "Records that its stores are restored from.", lambda t: t.to_restore),
+)
+
+STANDBY: tuple[Figure[StandbyStatus], ...] = (
+    Figure("millstream_standby_lag", "gauge", "Records of its changelogs that a standby copy lacks.", lambda s: s.lag),
+    Figure(
+        "millstream_standby_records_total", "counter", "Records that a standby copy was kept with.", lambda s: s.rows
+    ),
 )
 
 LATENCY = ("millstream_task_latency_seconds", "From a record's timestamp to its processing, looked at once a chunk.")
@@ -94,6 +102,9 @@ class WorkerCollector(Collector):
         tasks = [([self._application, task.id], task) for task in status.tasks]
         for each in TASK:
             yield _family(each, ["application", "task"], tasks)
+        copies = [([self._application, copy.id], copy) for copy in status.standbys]
+        for of_copy in STANDBY:
+            yield _family(of_copy, ["application", "task"], copies)
         latency = SummaryMetricFamily(*LATENCY, labels=["application", "task"])
         rows = GaugeMetricFamily(*STORE_ROWS, labels=["application", "task", "store"])
         for labels, task in tasks:

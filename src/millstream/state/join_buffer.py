@@ -41,6 +41,7 @@ class JoinBufferRows:
         self._dirty: dict[tuple[int, bytes, int], None] = {}
         self._logged: set[tuple[int, bytes, int]] = set()
         self._arrivals = 0
+        self._in_order = True  # else the heap is made anew by who needs it: copies are restored and restored
 
     def __len__(self) -> int:
         return len(self._records)
@@ -48,19 +49,21 @@ class JoinBufferRows:
     @property
     def first_time(self) -> int | None:
         """The timestamp of the first in order."""
-        return self._heap[0][0] if self._heap else None
+        heap = self._heap if self._in_order else self._made()
+        return heap[0][0] if heap else None
 
     def add(self, record: Waiting) -> None:
         self._arrivals += 1
         place = (record.timestamp, self.key.encode(record.key), self._arrivals)
-        heappush(self._heap, place)
+        heappush(self._heap if self._in_order else self._made(), place)
         self._records[place] = record
         self._dirty[place] = None
 
     def due(self, until: int) -> Iterator[Waiting]:
         """Take out the records with a timestamp up to `until`, in order."""
-        while self._heap and self._heap[0][0] <= until:
-            place = heappop(self._heap)
+        heap = self._heap if self._in_order else self._made()
+        while heap and heap[0][0] <= until:
+            place = heappop(heap)
             self._dirty[place] = None
             yield self._records.pop(place)
 
@@ -103,8 +106,13 @@ class JoinBufferRows:
                 self._records[place] = self._read(key, value)
                 self._logged.add(place)
             self._arrivals = max(self._arrivals, place[2])
+        self._in_order = False
+
+    def _made(self) -> list[tuple[int, bytes, int]]:
         self._heap = list(self._records)
         heapify(self._heap)
+        self._in_order = True
+        return self._heap
 
     def _read(self, key: bytes, value: bytes) -> Waiting:
         timestamp, offset, source, headers, data = read_record(value)

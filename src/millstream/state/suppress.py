@@ -39,6 +39,7 @@ class SuppressRows:
         self.sized = False
         self.bytes = 0
         self._heap: list[tuple[int, bytes]] = []
+        self._in_order = True  # else the heap is made anew by who needs it: copies are restored and restored
         self._held: dict[bytes, tuple[int, Held, int]] = {}  # by key bytes: buffer time, update, size
         self._dirty: dict[bytes, None] = {}
         self._logged: set[bytes] = set()
@@ -49,7 +50,8 @@ class SuppressRows:
     @property
     def first_time(self) -> int | None:
         """The buffer time of the first in order."""
-        return self._heap[0][0] if self._heap else None
+        heap = self._heap if self._in_order else self._made()
+        return heap[0][0] if heap else None
 
     def find(self, key: Any) -> Held | None:
         found = self._held.get(self.key.encode(key))
@@ -60,7 +62,7 @@ class SuppressRows:
         data = self.key.encode(update.key)
         known = self._held.get(data)
         if known is None:
-            heappush(self._heap, (time, data))
+            heappush(self._heap if self._in_order else self._made(), (time, data))
         else:
             time = known[0]
             update = Held(
@@ -79,11 +81,12 @@ class SuppressRows:
 
     def first(self) -> Held:
         """The first in order."""
-        return self._held[self._heap[0][1]][1]
+        heap = self._heap if self._in_order else self._made()
+        return self._held[heap[0][1]][1]
 
     def remove_first(self) -> None:
         """Take out the first in order."""
-        _, data = heappop(self._heap)
+        _, data = heappop(self._heap if self._in_order else self._made())
         self.bytes -= self._held.pop(data)[2]
         self._dirty[data] = None
 
@@ -156,8 +159,13 @@ class SuppressRows:
             if value is not None:
                 self._logged.add(data)
                 self._hold(data, *self._read(data, value))
+        self._in_order = False
+
+    def _made(self) -> list[tuple[int, bytes]]:
         self._heap = [(time, data) for data, (time, _, _) in self._held.items()]
         heapify(self._heap)
+        self._in_order = True
+        return self._heap
 
     def _read(self, data: bytes, value: bytes) -> tuple[int, Held]:
         timestamp, offset, source, headers, values, time = read_change(value)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from millstream.client.librdkafka.admin import LibrdkafkaAdmin
 from millstream.client.librdkafka.config import Connection
 from millstream.client.librdkafka.consumer import LibrdkafkaDataConsumer
+from millstream.client.librdkafka.group_view import LibrdkafkaGroupView
 from millstream.client.librdkafka.membership import LibrdkafkaMembership
 from millstream.client.librdkafka.producer import LibrdkafkaProducer
 from millstream.client.librdkafka.transactions import LibrdkafkaTransactionalProducer
@@ -36,16 +37,27 @@ class LibrdkafkaClient:
     ) -> None:
         self._connection = Connection(bootstrap_servers, common, consumer, producer, unavailable_after_ms)
 
-    def data_consumer(self, name: str, *, read_committed: bool = False) -> LibrdkafkaDataConsumer:
-        return LibrdkafkaDataConsumer(self._connection, name, read_committed=read_committed)
+    def data_consumer(self, name: str, *, read_committed: bool = False, strict: bool = False) -> LibrdkafkaDataConsumer:
+        return LibrdkafkaDataConsumer(self._connection, name, read_committed=read_committed, strict=strict)
 
     def membership(
-        self, group: str, topic: str, *, instance: str | None = None, read_committed: bool = False
+        self,
+        group: str,
+        topic: str,
+        *,
+        instance: str | None = None,
+        read_committed: bool = False,
+        client: str | None = None,
     ) -> LibrdkafkaMembership:
         own: dict[str, object] = {"isolation.level": "read_committed"} if read_committed else {}
         if instance is not None:
             own["group.instance.id"] = instance
+        if client is not None:
+            own["client.id"] = client
         return LibrdkafkaMembership(self._connection, group, topic, own)
+
+    def group_view(self, group: str) -> LibrdkafkaGroupView:
+        return LibrdkafkaGroupView(self._connection, group)
 
     def producer(self) -> LibrdkafkaProducer:
         return LibrdkafkaProducer(self._connection.for_producer())

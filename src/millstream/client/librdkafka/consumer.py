@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaException, Message
 from confluent_kafka import KafkaError as RdKafkaError
 from confluent_kafka import TopicPartition as RdTopicPartition
 
-from millstream.client.contract import Fetched, PartitionEnd, PartitionFailure
+from millstream.client.contract import OUT_OF_RANGE, Fetched, PartitionEnd, PartitionFailure
 from millstream.client.librdkafka.config import Connection, build
 from millstream.client.librdkafka.failures import kafka_error, raised
 from millstream.errors import KafkaError
@@ -21,6 +21,7 @@ from millstream.model import Batch, TopicPartition
 RETRY_S = 0.02
 LOOK_UP_S = 1.0
 UNKNOWN = (RdKafkaError._UNKNOWN_PARTITION, RdKafkaError._UNKNOWN_TOPIC, RdKafkaError.UNKNOWN_TOPIC_OR_PART)
+GONE = (RdKafkaError._AUTO_OFFSET_RESET, RdKafkaError._LOG_TRUNCATION)  # of a strict one alone: others go on
 
 _second = itemgetter(1)
 
@@ -28,7 +29,9 @@ _second = itemgetter(1)
 class LibrdkafkaDataConsumer:
     """Reads partitions that are assigned by hand."""
 
-    def __init__(self, connection: Connection, name: str, *, read_committed: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, name: str, *, read_committed: bool = False, strict: bool = False
+    ) -> None:
         self._failures: list[PartitionFailure] = []
         self._assigned: dict[TopicPartition, RdTopicPartition] = {}
         self._met: set[str] = set()
@@ -38,8 +41,8 @@ class LibrdkafkaDataConsumer:
             "client.id": name,
             "error_cb": self._on_error,
         }
-        isolation = {"isolation.level": "read_committed"} if read_committed else {}
-        self._consumer = build(Consumer, config | isolation)
+        reading = config | ({"isolation.level": "read_committed"} if read_committed else {})
+        self._consumer = build(Consumer, reading | ({"auto.offset.reset": "error"} if strict else {}))
         # On the reading one's connection a question waits, in order, for the fetch before it: up to 500 ms each.
         self._asking = build(Consumer, config | {"isolation.level": "read_uncommitted"})
 
@@ -121,6 +124,9 @@ class LibrdkafkaDataConsumer:
             if error.code() == RdKafkaError._PARTITION_EOF:
                 if source in self._assigned:
                     ends[source] = message.offset() or 0
+            elif error.code() in GONE:
+                problem = KafkaError(f"reading {source}: {error.str()}", code=OUT_OF_RANGE)
+                failures.append(PartitionFailure(source, problem))
             elif source.topic:
                 failures.append(PartitionFailure(source, kafka_error(error, f"reading {source}")))
             else:

@@ -39,9 +39,9 @@ class LibrdkafkaMembership:
         self._released: set[TopicPartition] = set()
         self._closing = False
         config = connection.for_membership() | {
+            "client.id": group,
             **(own or {}),
             "group.id": group,
-            "client.id": group,
             "on_commit": self._on_commit,
             "error_cb": self._on_error,
             "logger": _QuietAboutHolding(),
@@ -112,6 +112,9 @@ class LibrdkafkaMembership:
         # would take offsets without one in a transaction, and fence nobody.
         metadata = self._consumer.consumer_group_metadata()
         return metadata if _generation(metadata) >= 0 else None
+
+    def member_id(self) -> str | None:
+        return self._consumer.memberid() or None
 
     def close(self) -> None:
         self._closing = True
