@@ -248,8 +248,8 @@ def test_an_unnamed_join_goes_through_the_topic_of_the_join_before() -> None:  #
         return build
 
     assert topics(joined("j", None)) == ["j-repartition"]
-    assert topics(joined(None, None)) == ["KSTREAM-KEY-SELECT-0000000001-repartition"]
-    assert topics(joined(None, "j", None)) == ["KSTREAM-KEY-SELECT-0000000001-repartition", "j-repartition"]
+    assert topics(joined(None, None)) == ["KSTREAM-KEY-SELECT-0000000004-repartition"]
+    assert topics(joined(None, "j", None)) == ["KSTREAM-KEY-SELECT-0000000004-repartition", "j-repartition"]
 
 
 @pytest.mark.parametrize("kind", ["join", "left_join"])
