@@ -3,8 +3,9 @@
 It counts reports in windows, in sessions, and by place behind a repartition topic, on the embedded broker, as fast as
 it can: the feed is kept some seconds ahead of what is committed. Keys are new from time to time, so that there is
 something to forget. Memory and open files of the worker and of the broker are looked at every few seconds. They have
-grown when the median of the last third of the looks is more than that of the middle third, by a twentieth of the memory
-or by a tenth of the files and five.
+grown when the median of the last third of the looks is more than that of the middle third, by a tenth of the memory, or
+of the files and five: what remembers keys begins anew now and then, so memory goes up and down. The broker's log
+segments are no open files here, for its data does grow; nor is its memory judged, which has the keys of what it compacts.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ BLOCK = 10_000
 AHEAD = 300_000  # records that are written and not yet processed, at most
 BEGIN_MS = 20 * 3_600_000  # before now: the records' time goes by quicker, and brokers take none far ahead of theirs
 LOOK_EVERY_S = 5.0
-MORE_MEMORY, MORE_FILES, FEW_FILES = 1.05, 1.1, 5
+MORE, FEW_FILES = 1.1, 5
 KEPT = {"retention.bytes": str(256 << 20), "retention.ms": "-1", "segment.bytes": str(32 << 20)}
 
 
@@ -60,25 +61,27 @@ class Course:
 
     memory_mb: tuple[float, float, float]
     files: tuple[float, float, float]
+    memory_counts: bool = True
 
     @property
     def grown(self) -> bool:
-        memory = self.memory_mb[2] > MORE_MEMORY * self.memory_mb[1]
-        return memory or self.files[2] > MORE_FILES * self.files[1] + FEW_FILES
+        memory = self.memory_counts and self.memory_mb[2] > MORE * self.memory_mb[1]
+        return memory or self.files[2] > MORE * self.files[1] + FEW_FILES
 
 
-def course(looks: Sequence[Look]) -> Course:
+def course(looks: Sequence[Look], *, memory_counts: bool = True) -> Course:
     """What became of a process.
 
     >>> course([Look(50.0, 20)] * 2 + [Look(80.0, 30)] * 2 + [Look(81.0, 30), Look(83.0, 31)])
-    Course(memory_mb=(50.0, 80.0, 82.0), files=(20.0, 30.0, 30.5))
+    Course(memory_mb=(50.0, 80.0, 82.0), files=(20.0, 30.0, 30.5), memory_counts=True)
     >>> course([Look(50.0, 20), Look(80.0, 30), Look(90.0, 30)]).grown
     True
     """
     third = len(looks) // 3
     thirds = looks[:third], looks[third : 2 * third], looks[2 * third :]
     memory, files = ([median(map(part, each)) for each in thirds] for part in (_memory, _files))
-    return Course((memory[0], memory[1], memory[2]), (float(files[0]), float(files[1]), float(files[2])))
+    in_thirds = (memory[0], memory[1], memory[2]), (float(files[0]), float(files[1]), float(files[2]))
+    return Course(*in_thirds, memory_counts)
 
 
 def _memory(look: Look) -> float:
@@ -91,7 +94,14 @@ def _files(look: Look) -> float:
 
 def look(pid: int) -> Look:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return Look(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()))
+    return Look(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, sum(map(_is_counted, Path(f"/proc/{pid}/fd").iterdir())))
+
+
+def _is_counted(file: Path) -> bool:
+    try:
+        return not str(file.readlink()).endswith(".log")
+    except OSError:  # closed meanwhile
+        return False
 
 
 class Totals(ms.Record):
@@ -202,7 +212,7 @@ def soak(minutes: float, store: str, guarantee: str) -> tuple[dict[str, Course],
                 seen = ", ".join(f"{name} {of[-1].memory_mb:.0f} MB {of[-1].files} files" for name, of in looks.items())
                 print(f"{now - begin:5.0f} s: {feed.committed:,} processed; {seen}", file=sys.stderr, flush=True)
         rate = feed.committed / (time.monotonic() - begin)
-    return {name: course(of) for name, of in looks.items()}, rate
+    return {name: course(of, memory_counts=name == "worker") for name, of in looks.items()}, rate
 
 
 def table(found: dict[str, Course]) -> str:

@@ -10,8 +10,10 @@ MINUTES = 30.0
 
 def test_what_grows_from_the_middle_third_to_the_last_is_seen() -> None:
     filling = [Look(50.0, 20)] * 4
-    assert not course([*filling, *[Look(90.0, 30)] * 4, *[Look(94.0, 31)] * 4]).grown
-    assert course([*filling, *[Look(90.0, 30)] * 4, *[Look(95.0, 30)] * 4]).grown
+    assert not course([*filling, *[Look(90.0, 30)] * 4, *[Look(98.0, 31)] * 4]).grown
+    larger = [*filling, *[Look(90.0, 30)] * 4, *[Look(100.0, 30)] * 4]
+    assert course(larger).grown
+    assert not course(larger, memory_counts=False).grown
     assert course([*filling, *[Look(90.0, 30)] * 4, *[Look(90.0, 39)] * 4]).grown
 
 
