@@ -4,8 +4,8 @@ It counts reports in windows, in sessions, and by place behind a repartition top
 it can: the feed is kept some seconds ahead of what is committed. Keys are new from time to time, so that there is
 something to forget. Memory and open files of the worker and of the broker are looked at every few seconds. They have
 grown when the median of the last third of the looks is more than that of the middle third, by a tenth of the memory, or
-of the files and five: what remembers keys begins anew now and then, so memory goes up and down. The broker's log
-segments are no open files here, for its data does grow; nor is its memory judged, which has the keys of what it compacts.
+of the files and five: what remembers keys begins anew now and then, so memory goes up and down. The broker's segments
+are no open files here, for its data does grow; nor is its memory judged, which has the keys of what it compacts.
 """
 
 from __future__ import annotations
