@@ -62,6 +62,7 @@ class FakeProducer:
 
     def close(self) -> None:
         self._outstanding = 0
+        self.log.append("close")
 
 
 class FakeTransactions(FakeProducer):
@@ -98,10 +99,6 @@ class FakeTransactions(FakeProducer):
         del timeout_ms
         done, self.done = self.done, None
         return done
-
-    def close(self) -> None:
-        super().close()
-        self.log.append("close")
 
     def _step(self, step: Step, more: str = "") -> bool:
         answers = self.answers.get(step)

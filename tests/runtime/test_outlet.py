@@ -43,6 +43,17 @@ def test_a_failed_delivery_stops_with_its_partition_key_and_reason():
     assert caught.value.code == 10
 
 
+def test_what_is_abandoned_is_left_to_a_producer_that_is_closed():
+    first, second = FakeProducer(room=2), FakeProducer()
+    outlet = Outlet(first, lambda: second)
+    outlet.send([batch(A, b"1", b"2", b"3")])
+    outlet.abandon()
+    assert outlet.flushed
+    assert first.log[-1] == "close"
+    outlet.send([batch(B, b"4")])
+    assert (first.rows, second.rows) == ([(A, b"1"), (A, b"2")], [(B, b"4")])
+
+
 class Picky(FakeProducer):
     """Refuses all that was sent since the last poll if one value of it is too large."""
 

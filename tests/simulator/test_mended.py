@@ -12,7 +12,7 @@ import pytest
 
 from tests.simulator.faults import CUT, STOP, Climate, Fault
 from tests.simulator.network import Weather
-from tests.simulator.scenarios import COUNTED, KEYS, STATELESS, Row
+from tests.simulator.scenarios import COUNTED, JOINED, KEYS, STATELESS, Row
 from tests.simulator.schedule import WALL_BASE_MS
 from tests.simulator.simulation import Simulation, Wanted, simulated, surroundings
 
@@ -32,6 +32,18 @@ def test_a_worker_that_loses_its_tasks_during_its_last_commit_ends_well(folder: 
     assert outcome.violations == []
     assert any("loses" in text for _, text, _ in outcome.story)
     assert any("ended: {}" in text and given[1] == "None" for _, text, given in outcome.story)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_a_worker_had_left_to_write_when_it_lost_its_tasks_is_not_written_later(seed: int, folder: Path) -> None:
+    """Cut off, it had rows of a changelog that it sent again and again: behind those of the next owner, in the end."""
+    simulation = Simulation(seed, folder, Wanted((JOINED,), ("at_least_once",)))
+    simulation.settings = dataclasses.replace(simulation.settings, store="memory", commit_interval_ms=200)
+    faults = (Fault(204, CUT, host=0, for_ms=3_000),)
+    simulation.set_climate(Climate(2, (0.0, 1_900.0), Weather(), 0.0, faults))
+    outcome = simulated(simulation)
+    assert any("loses" in text for _, text, _ in outcome.story)
+    assert outcome.violations == []
 
 
 def _dense(_chance: Random) -> list[Row]:

@@ -209,6 +209,9 @@ class Loop:
         self._tasks.drop(self._tasks.find(lost))
         if self._committer.whole:  # what the lost tasks have written lies in the same transaction as the others'
             self._procedure = self._recovery(Remedy.ABORT, 0)
+        elif not list(self._tasks):  # all at once, when the group has not heard of this worker for long
+            self._outbox.drain()
+            self._outlet.abandon()  # a row of a changelog that is written late would undo what the new owner writes
 
     def _give_up_procedure(self) -> None:
         """What the group asked for meanwhile is still to be done."""

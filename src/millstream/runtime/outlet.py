@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from millstream.client.contract import DeliveryFailure, Producer
 from millstream.engine import Origin
@@ -25,8 +25,9 @@ class Outlet:
     not do that, and they come behind what was sent meanwhile.
     """
 
-    def __init__(self, producer: Producer) -> None:
+    def __init__(self, producer: Producer, another: Callable[[], Producer] | None = None) -> None:
         self._producer = producer
+        self._another = another
         self._waiting: deque[OutBatch] = deque()
         self._suspects: deque[Sequence[OutBatch]] = deque()  # each sent when nothing else is on its way
         self._trying = False
@@ -65,6 +66,20 @@ class Outlet:
         self._suspects.clear()
         self._trying = False
         self.acknowledged = self.sent - self.refused
+
+    def abandon(self) -> None:
+        """Forget everything, and see that the producer doesn't write it later on: another takes its place, if it may.
+
+        What is on its way to a broker may still be written.
+        """
+        self.clear()
+        if self._another is not None:
+            self._producer.close()
+            self._producer = self._another()
+
+    def close(self) -> None:
+        """Close the producer: nothing more is written."""
+        self._producer.close()
 
     # --- rows that were refused
 

@@ -169,9 +169,8 @@ class Worker:
     def _way_out(self, stack: ExitStack, membership: Membership, outbox: Outbox) -> tuple[Outlet, Committer]:
         """The producer, and how commits are made with it."""
         if not self._settings.exactly_once:
-            producer = self._client.producer()
-            stack.callback(producer.close)
-            outlet = Outlet(producer)
+            outlet = Outlet(self._client.producer(), self._client.producer)
+            stack.callback(outlet.close)
             return outlet, AtLeastOnce(membership, outbox, outlet, self._clock)
         identity = Identity(self._settings)
         stack.callback(identity.release)
