@@ -12,7 +12,7 @@ import pytest
 from tests.simulator.bugs import BUGS
 
 PER_RUN = 250
-QUICK = int(os.environ.get("MILLSTREAM_SEEDS", 2 * PER_RUN))  # CI asks for 2,000
+QUICK = int(os.environ.get("SIMULATOR_SEEDS", 2 * PER_RUN))  # CI asks for 2,000
 FIRST_LATER, NIGHTLY, PER_LONG_RUN = 2_000, 20_000, 1_000
 FOR_BUGS = 300
 
