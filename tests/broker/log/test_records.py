@@ -6,7 +6,7 @@ import cramjam
 import pytest
 
 from millstream.broker.log.batch import HEADER_SIZE, read_header
-from millstream.broker.log.records import UnreadableRecordsError, first_at_or_after, has_null_key
+from millstream.broker.log.records import UnreadableRecordsError, first_at_or_after, without_key
 from tests.broker.batches import batch
 
 RECORDS = [(100, b"a", b"x" * 300), (200, b"b", b""), (300, None, b"z")]
@@ -19,7 +19,7 @@ def test_every_codec(codec: int) -> None:
     assert first_at_or_after(header, memoryview(raw), 150, 0) == (1, 200)
     assert first_at_or_after(header, memoryview(raw), 0, 2) == (2, 300)
     assert first_at_or_after(header, memoryview(raw), 301, 0) is None
-    assert has_null_key(header, memoryview(raw))
+    assert without_key(header, memoryview(raw)) == [2]
 
 
 def test_snappy_as_java_frames_it() -> None:
@@ -37,11 +37,11 @@ def test_rubbish_is_told(codec: int) -> None:
     raw = batch(RECORDS)
     header = read_header(raw)._replace(attributes=codec)
     with pytest.raises(UnreadableRecordsError):
-        has_null_key(header, memoryview(raw))
+        without_key(header, memoryview(raw))
 
 
 def test_records_that_end_early_are_told() -> None:
     raw = batch(RECORDS[:2])
     header = read_header(raw)._replace(record_count=9)
     with pytest.raises(UnreadableRecordsError):
-        has_null_key(header, memoryview(raw))
+        without_key(header, memoryview(raw))

@@ -57,7 +57,8 @@ def _append(broker: Broker, call: Call, name: TopicPartition, records: bytes) ->
     try:
         appended = log.append(records, call.wall_ms, broker.transactions.admission(name, joining, call.now_ms))
     except RefusedError as refused:
-        return ProducedPartition(index, refused.code, log_start_offset=log.start_offset, error_message=str(refused))
+        start, text = log.start_offset, str(refused)
+        return ProducedPartition(index, refused.code, -1, -1, start, text, record_errors=refused.records)
     except InvalidBatchError as error:
         code = ErrorCode.corrupt_message if error.corrupt else ErrorCode.invalid_record
         return ProducedPartition(index, code, log_start_offset=log.start_offset, error_message=str(error))

@@ -15,7 +15,7 @@ from millstream.broker.log.batch import CODEC_MASK, BatchHeader, check_batch, st
 from millstream.broker.log.blob import Folder
 from millstream.broker.log.markers import marker, marker_header
 from millstream.broker.log.producers import Producers, Repeat
-from millstream.broker.log.records import first_at_or_after, has_null_key, recompressed
+from millstream.broker.log.records import first_at_or_after, out_of_time, recompressed, without_key
 from millstream.broker.log.recovery import forget_notes, note_end, note_forgotten, note_segment, recovered
 from millstream.broker.log.retention import Retention, expired
 from millstream.broker.log.segment import Segment
@@ -63,11 +63,12 @@ class Appended:
 
 
 class RefusedError(Exception):
-    """A batch is not taken; `code` is what Kafka answers."""
+    """A batch is not taken; `code` is what Kafka answers. `records` are those at fault, by their place in the batch."""
 
-    def __init__(self, code: ErrorCode, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str, records: tuple[tuple[int, str], ...] = ()) -> None:
         super().__init__(message)
         self.code = code
+        self.records = records
 
 
 Admission = Callable[[BatchHeader], ErrorCode | None]
@@ -290,12 +291,15 @@ class PartitionLog:
             text = f"a batch of {len(records)} bytes exceeds segment.bytes={settings.segment_bytes}"
             raise RefusedError(ErrorCode.record_list_too_large, text)
         if not settings.append_time:
-            early = now_ms - header.base_timestamp > settings.timestamp_before_max_ms
-            late = header.max_timestamp - now_ms > settings.timestamp_after_max_ms
-            if early or late:
-                raise RefusedError(ErrorCode.invalid_timestamp, "timestamps are outside the topic's limits")
-        if settings.compacted and has_null_key(header, memoryview(records)):
-            raise RefusedError(ErrorCode.invalid_record, "a record for a compacted topic must have a key")
+            earliest, latest = now_ms - settings.timestamp_before_max_ms, now_ms + settings.timestamp_after_max_ms
+            if header.base_timestamp < earliest or header.max_timestamp > latest:
+                outside = out_of_time(header, memoryview(records), earliest, latest)
+                limits = f"the topic's limits, {earliest} to {latest}"
+                errors = tuple((index, f"timestamp {stamp} is outside {limits}") for index, stamp in outside)
+                raise RefusedError(ErrorCode.invalid_timestamp, f"timestamps are outside {limits}", errors)
+        if settings.compacted and (keyless := without_key(header, memoryview(records))):
+            text = "a record for a compacted topic must have a key"
+            raise RefusedError(ErrorCode.invalid_record, text, tuple((index, text) for index in keyless))
 
     def _check_transaction(self, header: BatchHeader, admission: Admission) -> None:
         if header.transactional:

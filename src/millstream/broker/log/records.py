@@ -1,7 +1,8 @@
 """The records inside a batch, for the few questions that a header cannot answer.
 
-Four need them: which record is the first at or after a timestamp, whether a record for a compacted topic lacks its
-key, which records compaction keeps, and a topic with a compression of its own. Only then is a batch opened (cramjam).
+Five need them: which record is the first at or after a timestamp, which records for a compacted topic lack their key,
+which are too old or too new, which compaction keeps, and a topic with a compression of its own. Only then is a batch
+opened (cramjam).
 """
 
 from __future__ import annotations
@@ -35,9 +36,15 @@ def first_at_or_after(
     return None
 
 
-def has_null_key(header: BatchHeader, batch: memoryview) -> bool:
-    """Whether any record of the batch has no key."""
-    return any(key_size < 0 for _, _, key_size in _scan(header, batch))
+def without_key(header: BatchHeader, batch: memoryview) -> list[int]:
+    """The records that have no key, by their place in the batch."""
+    return [index for index, (_, _, key_size) in enumerate(_scan(header, batch)) if key_size < 0]
+
+
+def out_of_time(header: BatchHeader, batch: memoryview, earliest_ms: int, latest_ms: int) -> list[tuple[int, int]]:
+    """Place in the batch and timestamp of the records that are older or newer than that."""
+    stamps = ((index, header.base_timestamp + delta) for index, (_, delta, _) in enumerate(_scan(header, batch)))
+    return [(index, stamp) for index, stamp in stamps if not earliest_ms <= stamp <= latest_ms]
 
 
 class KeyedRecord(NamedTuple):

@@ -18,6 +18,7 @@ from millstream.broker.protocol.varint import array_length, compact_string, lega
 NO_THROTTLE = timedelta(0)
 Write = Callable[[bytes], object]
 
+_INT32 = struct.Struct(">i")
 _PRODUCED = struct.Struct(">ihqqq")
 _PRODUCED_V4 = struct.Struct(">ihqq")
 _FETCH_HEAD = struct.Struct(">ihi")
@@ -34,6 +35,8 @@ class ProducedPartition:
     log_append_time_ms: int = -1
     log_start_offset: int = -1
     error_message: str | None = None
+    record_errors: tuple[tuple[int, str], ...] = ()
+    """Place in the batch, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,9 @@ class Produced:
                     continue
                 write(_PRODUCED.pack(*fields, each.log_start_offset))
                 if version >= 8:
-                    write(array_length(0, flexible=flexible))
+                    write(array_length(len(each.record_errors), flexible=flexible))
+                    for place, why in each.record_errors:
+                        write(_INT32.pack(place) + string(why) + (b"\0" if flexible else b""))
                     write(string(each.error_message))
                 if flexible:
                     write(b"\0")
