@@ -213,6 +213,17 @@ def test_operations_are_told_to_who_asks(core: Core) -> None:
     assert told.cluster_authorized_operations == sum(1 << code for code in (5, 7, 8, 9, 10, 11, 12))
     silent = core.ask(apis.DESCRIBE_CLUSTER, 1, schema(include_cluster_authorized_operations=False))
     assert silent.cluster_authorized_operations == -(2**31)
+
+
+@pytest.mark.parametrize("version", [8, 10])
+def test_metadata_tells_what_may_be_done_to_the_cluster(core: Core, version: int) -> None:
+    """Versions 8 to 10 can ask, and librdkafka does where others use DescribeCluster."""
+    flags = {"include_topic_authorized_operations": False}
+    schema = request_type(apis.METADATA, version)
+    told = core.ask(apis.METADATA, version, schema(topics=(), include_cluster_authorized_operations=True, **flags))
+    assert told.cluster_authorized_operations == sum(1 << code for code in (5, 7, 8, 9, 10, 11, 12))
+    silent = core.ask(apis.METADATA, version, schema(topics=(), include_cluster_authorized_operations=False, **flags))
+    assert silent.cluster_authorized_operations == -(2**31)
     assert len(told.cluster_id) == 22
 
 

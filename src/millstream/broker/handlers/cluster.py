@@ -9,7 +9,7 @@ from kio.schema.describe_cluster.v2.request import DescribeClusterRequest
 from kio.schema.describe_topic_partitions.v0.request import DescribeTopicPartitionsRequest
 from kio.schema.errors import ErrorCode
 from kio.schema.find_coordinator.v6.request import FindCoordinatorRequest
-from kio.schema.metadata.v13.request import MetadataRequest, MetadataRequestTopic
+from kio.schema.metadata.v10.request import MetadataRequest, MetadataRequestTopic
 
 from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.handlers import operations
@@ -70,7 +70,9 @@ def metadata(broker: Broker, call: Call, message: MetadataRequest, reply: Reply)
         topics = tuple(_asked(broker, call, each, create=create) for each in asked)
     if message.include_topic_authorized_operations:
         topics = tuple(replace(topic, topic_authorized_operations=operations.TOPIC) for topic in topics)
-    reply(Metadata((_node(broker, call),), broker.cluster_id, broker.settings.node_id, topics))
+    may = operations.told(operations.CLUSTER, asked=message.include_cluster_authorized_operations)
+    node = _node(broker, call)
+    reply(Metadata((node,), broker.cluster_id, node.node_id, topics, cluster_authorized_operations=may))
 
 
 def describe_topic_partitions(

@@ -21,12 +21,15 @@ from millstream.broker.protocol.apis import (
     FETCH,
     FIND_COORDINATOR,
     LEAVE_GROUP,
+    METADATA,
     OFFSET_FETCH,
     TOPIC_IDS_FROM,
 )
 
-_SUFFICIENT = {FETCH: 15}
-""" that its handler uses: it is not rebuilt for the few fields that later ones add."""
+_SUFFICIENT = {FETCH: 15, METADATA: 10}
+"""The version that has all that the handler uses: Fetch is not rebuilt for the few fields that later ones add; Metadata
+is the last that can ask what a client may do to the cluster.
+"""
 
 
 class Field(NamedTuple):
