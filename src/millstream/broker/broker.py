@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from millstream.broker.durability import Durability, Fsync, same_boot
+from millstream.broker.dynamic import ALL_BROKERS, BROKER, TOPIC, DynamicConfigs, topic_defaults
 from millstream.broker.groups.groups import Groups
 from millstream.broker.journal import Journal
 from millstream.broker.partitions import Opening, Partitions
@@ -75,10 +76,11 @@ class Broker:
         if _CLUSTER_ID not in self.metadata:
             self.metadata.put({_CLUSTER_ID: urlsafe_b64encode(new_id().bytes).decode().rstrip("=")})
         self.cluster_id: str = self.metadata.get(_CLUSTER_ID)
+        self.dynamic = DynamicConfigs(self.metadata)
         self.catalogue = Catalogue(self.metadata, new_id, Room(settings.topics, settings.topic_partitions))
         self.partitions = Partitions(self.catalogue, data / "topics" if data else None, self._log_opening(data))
         self.producer_ids = ProducerIds(self.metadata)
-        self.groups = Groups(self._groups_journal, self.timers, self.new_id, self.catalogue, settings)
+        self.groups = Groups(self._groups_journal, self.timers, self.new_id, self.catalogue, settings, self.dynamic)
         self.groups.restore(now_ms)
         self._transactions_journal = Journal(data / "transactions.journal" if data else None, written)
         self.transactions = Transactions(
@@ -94,7 +96,21 @@ class Broker:
 
     def _log_opening(self, data: Path | None) -> Opening:
         trusted = data is not None and same_boot(data)
-        return Opening(self.durability.written, trusted=trusted, topic_defaults=self.settings.topic_defaults)
+        return Opening(self.durability.written, trusted=trusted, topic_defaults=self._topic_defaults())
+
+    def _topic_defaults(self) -> Mapping[str, str]:
+        """What topics have that say nothing themselves; what this broker was given last counts most."""
+        everywhere, here = (self.dynamic.get(BROKER, name) for name in (ALL_BROKERS, str(self.settings.node_id)))
+        return {**self.settings.topic_defaults, **topic_defaults(everywhere), **topic_defaults(here)}
+
+    def configure(self, kind: int, name: str, configs: Mapping[str, str]) -> None:
+        """Replace the configuration of a topic, which must exist, of brokers or a group. Raises OSError."""
+        if kind == TOPIC:
+            self.partitions.configure(self.catalogue.configure(name, configs))
+            return
+        self.dynamic.put(kind, name, configs)
+        if kind == BROKER:
+            self.partitions.default(self._topic_defaults())
 
     def new_id(self) -> str:
         """A random id, for members that come without one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from millstream.broker.log.blob import FileFolder, Folder, MemoryFolder, Written, nothing_more
@@ -85,6 +85,12 @@ class Partitions:
         settings = log_settings({**self._opening.topic_defaults, **topic.configs})
         for index in range(topic.partitions):
             self._open[topic.name, index].log.settings = settings
+
+    def default(self, topic_defaults: Mapping[str, str]) -> None:
+        """Let all logs know what topics are configured with now that say nothing themselves."""
+        self._opening = replace(self._opening, topic_defaults=topic_defaults)
+        for topic in self._catalogue.topics():
+            self.configure(topic)
 
     def remove(self, topic: Topic) -> None:
         """Delete the topic's logs; waiting fetches are told, and find it gone."""

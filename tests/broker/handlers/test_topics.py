@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kio.schema.errors import ErrorCode
 
-from millstream.broker.handlers.configs import APPEND, DELETE, SET, SUBTRACT, changed
+from millstream.broker.handlers.alter_configs import APPEND, DELETE, SET, SUBTRACT, changed
 from millstream.broker.protocol import apis
 from millstream.broker.topics.catalogue import TopicError
 from tests.broker.batches import batch

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from kio.schema.errors import ErrorCode
 
+from millstream.broker.dynamic import DynamicConfigs
 from millstream.broker.groups.consumer.coordinator import ConsumerGroups, Topics
 from millstream.broker.groups.consumer.member import may_commit
 from millstream.broker.groups.coordinator import Coordinator
@@ -46,10 +47,11 @@ class Groups:
         new_id: Callable[[], str],
         topics: Topics,
         settings: BrokerSettings = DEFAULTS,
+        configs: DynamicConfigs | None = None,
     ) -> None:
         self.offsets = CommittedOffsets(journal)
         self.classic = Coordinator(journal, timers, new_id, settings)
-        self.consumer = ConsumerGroups(journal, timers, topics, settings)
+        self.consumer = ConsumerGroups(journal, timers, topics, settings, configs)
         self._topics = topics
         self._empty_since: dict[str, int] = {}
         """Time of day at which a group was first seen without members."""

@@ -1,19 +1,27 @@
-"""Configurations told and changed: DescribeConfigs, AlterConfigs, IncrementalAlterConfigs."""
+"""Configurations told: DescribeConfigs, ListConfigResources."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
-from kio.schema.alter_configs.v2.request import AlterConfigsRequest
 from kio.schema.describe_configs.v4.request import DescribeConfigsRequest, DescribeConfigsResource
 from kio.schema.errors import ErrorCode
-from kio.schema.incremental_alter_configs.v1.request import IncrementalAlterConfigsRequest
 from kio.schema.list_config_resources.v1.request import ListConfigResourcesRequest
 
 from millstream.broker.broker import Broker, Call, Reply
+from millstream.broker.dynamic import (
+    ALL_BROKERS,
+    BROKER,
+    GROUP,
+    GROUP_CONFIGS,
+    HEARTBEAT,
+    SESSION,
+    TOPIC,
+    WITHOUT_MEANING,
+    topic_defaults,
+)
+from millstream.broker.groups.consumer.coordinator import HEARTBEAT_INTERVAL_MS
 from millstream.broker.protocol.answers.topics import (
-    AlteredConfigs,
-    AlteredResource,
     ConfigResource,
     ConfigResources,
     ConfigSynonym,
@@ -22,14 +30,12 @@ from millstream.broker.protocol.answers.topics import (
     DescribedResource,
 )
 from millstream.broker.settings import BROKER_NAMES
-from millstream.broker.topics.catalogue import Topic, TopicError
-from millstream.broker.topics.configs import BOOLEAN, INT, LIST, STRING, TOPIC_CONFIGS, config_problem
+from millstream.broker.topics.catalogue import Topic
+from millstream.broker.topics.configs import BOOLEAN, INT, STRING, TOPIC_CONFIGS
 
-TOPIC, BROKER = 2, 4
-_RESOURCE_TYPES = frozenset({TOPIC, BROKER, 8, 16, 32})
-"""Those that Kafka has: besides, loggers, subscriptions to metrics, and groups."""
-SET, DELETE, APPEND, SUBTRACT = 0, 1, 2, 3
-_SET_ON_TOPIC, _STATIC, _DEFAULT = 1, 4, 5
+_RESOURCE_TYPES = frozenset({TOPIC, BROKER, 8, 16, GROUP})
+"""Those that Kafka has: besides, loggers and subscriptions to metrics."""
+_SET_ON_TOPIC, _SET_ON_BROKER, _SET_ON_BROKERS, _STATIC, _DEFAULT, _SET_ON_GROUP = 1, 2, 3, 4, 5, 8
 
 
 def describe_configs(broker: Broker, call: Call, message: DescribeConfigsRequest, reply: Reply) -> None:
@@ -46,11 +52,19 @@ def _described(
     kind, name = asked.resource_type, asked.resource_name
     keys = asked.configuration_keys
     wanted = set(keys) if keys else None
-    if kind == BROKER and name in {"", str(broker.settings.node_id)}:
-        configs = tuple(each for each in _broker_configs(broker, call) if wanted is None or each.name in wanted)
+    found: Iterator[DescribedConfig] | None = None
+    if kind == BROKER and name == str(broker.settings.node_id):
+        found = _broker_configs(broker, call)
+    elif kind == BROKER and name == ALL_BROKERS:
+        found = _set_on_brokers(broker)
+    elif kind == GROUP and name:
+        found = _group_configs(broker, name)
+    if found is not None:
+        configs = tuple(each for each in found if wanted is None or each.name in wanted)
         return DescribedResource(kind, name, configs=configs)
     if kind != TOPIC:
-        return DescribedResource(kind, name, ErrorCode.invalid_request, "Only topics and this broker have configs.")
+        text = "Only topics, this broker and groups have configs."
+        return DescribedResource(kind, name, ErrorCode.invalid_request, text)
     topic = broker.catalogue.get(name)
     if topic is None:
         return DescribedResource(kind, name, ErrorCode.unknown_topic_or_partition, f"There is no topic '{name}'.")
@@ -63,7 +77,7 @@ def _described(
 
 
 def _broker_configs(broker: Broker, call: Call) -> Iterator[DescribedConfig]:
-    """What the broker was started with, and where this client reaches it."""
+    """What the broker was started with, what it was given since, and where this client reaches it."""
     listener = f"PLAINTEXT://{call.host}:{call.port}"
     fixed = {"advertised.listeners": listener, "listeners": listener, "broker.id": str(broker.settings.node_id)}
     for name, text in (fixed | {"default.replication.factor": "1", "delete.topic.enable": "true"}).items():
@@ -73,17 +87,59 @@ def _broker_configs(broker: Broker, call: Call) -> Iterator[DescribedConfig]:
         yield DescribedConfig(name, str(value).lower(), _STATIC, kind, (), doc, read_only=True)
     for name, topic_name in BROKER_NAMES.items():
         config = TOPIC_CONFIGS[topic_name]
-        own = broker.settings.topic_defaults.get(topic_name)
-        text, source = (config.default, _DEFAULT) if own is None else (own, _STATIC)
-        yield DescribedConfig(name, text, source, config.kind, (), config.doc, read_only=True)
+        known = _known(topic_name, _defaults(broker))
+        yield DescribedConfig(name, known[0].value, known[0].source, config.kind, (), config.doc)
+    given = {**_given(broker, ALL_BROKERS, _SET_ON_BROKERS), **_given(broker, _own(broker), _SET_ON_BROKER)}
+    for name, (text, source) in given.items():
+        if name not in BROKER_NAMES:
+            yield DescribedConfig(name, text, source, WITHOUT_MEANING[name])
+
+
+def _set_on_brokers(broker: Broker) -> Iterator[DescribedConfig]:
+    for name, (text, source) in _given(broker, ALL_BROKERS, _SET_ON_BROKERS).items():
+        kind = TOPIC_CONFIGS[BROKER_NAMES[name]].kind if name in BROKER_NAMES else WITHOUT_MEANING[name]
+        yield DescribedConfig(name, text, source, kind)
+
+
+def _given(broker: Broker, name: str, source: int) -> dict[str, tuple[str, int]]:
+    return {key: (text, source) for key, text in broker.dynamic.get(BROKER, name).items()}
+
+
+def _own(broker: Broker) -> str:
+    return str(broker.settings.node_id)
+
+
+def _group_configs(broker: Broker, name: str) -> Iterator[DescribedConfig]:
+    """All that a group can have, whether it exists or not."""
+    defaults = {HEARTBEAT: HEARTBEAT_INTERVAL_MS, SESSION: broker.settings.consumer_session_ms}
+    own = broker.dynamic.get(GROUP, name)
+    for key, doc in GROUP_CONFIGS.items():
+        text, source = (own[key], _SET_ON_GROUP) if key in own else (str(defaults[key]), _DEFAULT)
+        yield DescribedConfig(key, text, source, INT, (), doc)
+
+
+def _defaults(broker: Broker) -> tuple[tuple[Mapping[str, str], int], ...]:
+    """What topics have that say nothing themselves, from the least to the most particular, with where it is from."""
+    everywhere, here = (broker.dynamic.get(BROKER, name) for name in (ALL_BROKERS, _own(broker)))
+    return (
+        (broker.settings.topic_defaults, _STATIC),
+        (topic_defaults(everywhere), _SET_ON_BROKERS),
+        (topic_defaults(here), _SET_ON_BROKER),
+    )
+
+
+def _known(key: str, layers: tuple[tuple[Mapping[str, str], int], ...]) -> list[ConfigSynonym]:
+    """The values of a topic's setting, the one that counts first."""
+    known = [ConfigSynonym(key, TOPIC_CONFIGS[key].default, _DEFAULT)]
+    for configs, source in layers:
+        if key in configs:
+            known.insert(0, ConfigSynonym(key, configs[key], source))
+    return known
 
 
 def _topic_config(broker: Broker, topic: Topic, key: str, *, synonyms: bool, docs: bool) -> DescribedConfig:
     config = TOPIC_CONFIGS[key]
-    known = [ConfigSynonym(key, config.default, _DEFAULT)]
-    for configs, source in ((broker.settings.topic_defaults, _STATIC), (topic.configs, _SET_ON_TOPIC)):
-        if key in configs:
-            known.insert(0, ConfigSynonym(key, configs[key], source))
+    known = _known(key, (*_defaults(broker), (topic.configs, _SET_ON_TOPIC)))
     return DescribedConfig(
         key,
         known[0].value,
@@ -96,97 +152,13 @@ def _topic_config(broker: Broker, topic: Topic, key: str, *, synonyms: bool, doc
 
 def list_config_resources(broker: Broker, call: Call, message: ListConfigResourcesRequest, reply: Reply) -> None:
     """Version 0 asks for subscriptions to clients' metrics, of which there are none; later ones name the types."""
-    asked: set[int] = {*message.resource_types} or {TOPIC, BROKER}
+    asked: set[int] = {*message.resource_types} or {TOPIC, BROKER, GROUP}
     if call.version == 0:
         asked = set()
     if not asked <= _RESOURCE_TYPES:
         reply(ConfigResources((), ErrorCode.unsupported_version))
         return
     topics = [ConfigResource(topic.name, TOPIC) for topic in broker.catalogue.topics() if TOPIC in asked]
-    brokers = [ConfigResource(str(broker.settings.node_id), BROKER)] if BROKER in asked else []
-    reply(ConfigResources((*topics, *brokers)))
-
-
-def alter_configs(broker: Broker, call: Call, message: AlterConfigsRequest, reply: Reply) -> None:
-    """Replaces a topic's whole configuration."""
-    results = []
-    for each in message.resources:
-        changes = [(SET, config.name, config.value) for config in each.configs]
-        result = _alter(broker, (each.resource_type, each.resource_name), {}, changes, message.validate_only)
-        results.append(result)
-    reply(AlteredConfigs(tuple(results)))
-
-
-def incremental_alter_configs(
-    broker: Broker, call: Call, message: IncrementalAlterConfigsRequest, reply: Reply
-) -> None:
-    results = []
-    for each in message.resources:
-        topic = broker.catalogue.get(each.resource_name)
-        changes = [(config.config_operation, config.name, config.value) for config in each.configs]
-        before = topic.configs if topic is not None else {}
-        result = _alter(broker, (each.resource_type, each.resource_name), before, changes, message.validate_only)
-        results.append(result)
-    reply(AlteredConfigs(tuple(results)))
-
-
-Change = tuple[int, str, str | None]
-
-
-def _alter(
-    broker: Broker,
-    resource: tuple[int, str],
-    before: Mapping[str, str],
-    changes: Iterable[Change],
-    validate_only: bool,
-) -> AlteredResource:
-    kind, name = resource
-    if kind != TOPIC:
-        return AlteredResource(kind, name, ErrorCode.invalid_request, "Only configs of topics can be changed.")
-    if broker.catalogue.get(name) is None:
-        return AlteredResource(kind, name, ErrorCode.unknown_topic_or_partition, f"There is no topic '{name}'.")
-    try:
-        after = changed(before, changes)
-    except TopicError as error:
-        return AlteredResource(kind, name, error.code, str(error))
-    try:
-        if not validate_only:
-            broker.partitions.configure(broker.catalogue.configure(name, after))
-    except OSError as error:
-        return AlteredResource(kind, name, ErrorCode.kafka_storage_error, str(error))
-    return AlteredResource(kind, name)
-
-
-def changed(before: Mapping[str, str], changes: Iterable[Change]) -> dict[str, str]:
-    """The configuration after the changes. Raises TopicError.
-
-    >>> changed({"cleanup.policy": "delete"}, [(APPEND, "cleanup.policy", "compact")])
-    {'cleanup.policy': 'delete,compact'}
-    """
-    after = dict(before)
-    for operation, name, value in changes:
-        if operation == DELETE:
-            if name not in TOPIC_CONFIGS:
-                raise TopicError(ErrorCode.invalid_config, config_problem(name, value) or "")
-            after.pop(name, None)
-            continue
-        new = value
-        if operation in {APPEND, SUBTRACT}:
-            new = _changed_list(name, after.get(name), operation, value or "")
-        problem = config_problem(name, new)
-        if problem or new is None:
-            raise TopicError(ErrorCode.invalid_config, problem or "")
-        after[name] = new
-    return after
-
-
-def _changed_list(name: str, current: str | None, operation: int, value: str) -> str:
-    config = TOPIC_CONFIGS.get(name)
-    if config is None or config.kind != LIST:
-        text = f"Config value append and subtract are only for lists, and {name} is none."
-        raise TopicError(ErrorCode.invalid_config, text)
-    items = [item for item in (config.default if current is None else current).split(",") if item]
-    named = [item for item in value.split(",") if item]
-    if operation == APPEND:
-        return ",".join(items + [item for item in named if item not in items])
-    return ",".join(item for item in items if item not in named)
+    brokers = [ConfigResource(_own(broker), BROKER)] if BROKER in asked else []
+    groups = [ConfigResource(name, GROUP) for name in broker.dynamic.names(GROUP) if GROUP in asked]
+    reply(ConfigResources((*topics, *brokers, *groups)))

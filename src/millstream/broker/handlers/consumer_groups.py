@@ -12,7 +12,6 @@ from kio.schema.errors import ErrorCode
 from millstream.broker.broker import Broker, Call, Reply
 from millstream.broker.groups.consumer.assignors import Partitions
 from millstream.broker.groups.consumer.beat import Beat, problem
-from millstream.broker.groups.consumer.coordinator import HEARTBEAT_INTERVAL_MS
 from millstream.broker.groups.consumer.group import ConsumerGroup
 from millstream.broker.groups.consumer.member import ConsumerMember
 from millstream.broker.groups.consumer.snapshot import by_topic, flat
@@ -27,7 +26,6 @@ from millstream.broker.protocol.answers.consumer_groups import (
     DescribedConsumerGroups,
 )
 
-_INTERVAL = timedelta(milliseconds=HEARTBEAT_INTERVAL_MS)
 _CONSUMER_MEMBER = 1
 
 
@@ -52,7 +50,8 @@ def consumer_group_heartbeat(broker: Broker, call: Call, message: ConsumerGroupH
     assignment = None
     if pulse.assignment is not None:
         assignment = Assigned(tuple(AssignedTopic(topic, of) for topic, of in by_topic(pulse.assignment)))
-    reply(Beaten(ErrorCode.none, None, pulse.member_id, pulse.epoch, _INTERVAL, assignment))
+    interval = timedelta(milliseconds=broker.groups.consumer.heartbeat_interval_ms(beat.group_id))
+    reply(Beaten(ErrorCode.none, None, pulse.member_id, pulse.epoch, interval, assignment))
 
 
 def _beat(broker: Broker, call: Call, message: ConsumerGroupHeartbeatRequest) -> Beat:

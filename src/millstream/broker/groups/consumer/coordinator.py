@@ -12,6 +12,7 @@ from typing import Protocol
 
 from kio.schema.errors import ErrorCode
 
+from millstream.broker.dynamic import HEARTBEAT, SESSION, DynamicConfigs
 from millstream.broker.groups.consumer.assignors import ASSIGNORS
 from millstream.broker.groups.consumer.beat import Beat, Pulse, RefusedBeatError, check_epoch
 from millstream.broker.groups.consumer.group import ConsumerGroup, KnownTopic
@@ -40,7 +41,15 @@ class Topics(Protocol):
 class ConsumerGroups:
     """Groups by id. Times are in milliseconds of one monotonic clock."""
 
-    def __init__(self, journal: Journal, timers: Timers, topics: Topics, settings: BrokerSettings = DEFAULTS) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        timers: Timers,
+        topics: Topics,
+        settings: BrokerSettings = DEFAULTS,
+        configs: DynamicConfigs | None = None,
+    ) -> None:
+        self._configs = configs or DynamicConfigs(Journal(None))
         self._session_ms = settings.consumer_session_ms
         self._most_members = settings.group_members
         self._journal = journal
@@ -66,6 +75,9 @@ class ConsumerGroups:
 
     def groups(self) -> list[ConsumerGroup]:
         return list(self._groups.values())
+
+    def heartbeat_interval_ms(self, group_id: str) -> int:
+        return self._configs.group_number(group_id, HEARTBEAT, HEARTBEAT_INTERVAL_MS)
 
     def forget(self, group_id: str) -> None:
         """Let go of a group without members. Raises OSError with nothing changed."""
@@ -184,7 +196,7 @@ class ConsumerGroups:
     # --- silence
 
     def _keep_alive(self, group: ConsumerGroup, member: ConsumerMember, now_ms: float) -> None:
-        member.deadline_ms = now_ms + self._session_ms
+        member.deadline_ms = now_ms + self._configs.group_number(group.group_id, SESSION, self._session_ms)
         if member.session_timer is None:
             self._arm(group, member, member.deadline_ms)
 
