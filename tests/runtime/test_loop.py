@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from tests.runtime.fakes import FakeData, FakeMembership, FakeTransactions, ManualClock
 
@@ -104,7 +106,8 @@ class Bench:
             LocalState(app.settings),
         )
         tables = WorkerTables(topology, counts, app.settings, outbox)
-        self.loop = Loop(surroundings, tables, outlet, committer)
+        self.pausing = threading.Event()
+        self.loop = Loop(surroundings, tables, outlet, committer, pausing=self.pausing)
         self.change("assigned")
 
     def _producer(self) -> Producer:
@@ -130,6 +133,25 @@ def test_counts_go_on_from_commit_to_commit(tmp_path):
         bench.turn()
     assert bench.results == [(b"a", 1), (b"b", 1), (b"a", 2)]
     assert bench.membership.stored[IN].offset == 3
+
+
+def test_what_comes_by_a_fetch_during_which_it_is_paused_waits(tmp_path, monkeypatch):
+    bench = Bench(tmp_path)
+    bench.turn(5)
+    bench.give(b"a")
+    poll = bench.data.poll
+
+    def paused_meanwhile(**how):
+        bench.pausing.set()
+        return poll(**how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.data, "poll", paused_meanwhile)
+        bench.turn()
+    assert bench.results == []
+    bench.pausing.clear()
+    bench.turn()
+    assert bench.results == [(b"a", 1)]
 
 
 @pytest.mark.parametrize(

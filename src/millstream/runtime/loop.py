@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Iterable
 
@@ -29,7 +30,11 @@ SERVE_MS = 5
 
 
 class Loop:
-    """What a worker does again and again. `turn` is the list of it."""
+    """What a worker does again and again. `turn` is the list of it.
+
+    While `pausing` is set it reads until its buffers are full, restores, commits, stays in the group, and processes
+    nothing.
+    """
 
     def __init__(
         self,
@@ -38,6 +43,7 @@ class Loop:
         outlet: Outlet,
         committer: Committer,
         of_standbys: Reading | None = None,
+        pausing: threading.Event | None = None,
     ) -> None:
         self._settings = surroundings.settings
         self._clock = surroundings.clock
@@ -48,9 +54,7 @@ class Loop:
         self._cache = surroundings.local.budget
         self.tasks = self._tasks = Tasks(surroundings, tables, of_standbys)
         self.table, self.global_tables = surroundings.table, tables.tables
-        self.paused = (
-            False  # reads until its buffers are full, restores, commits, stays in the group; processes nothing
-        )
+        self._pausing = pausing or threading.Event()
         self.asked = False  # lately, by somebody who wants to be answered soon
         self._committer = committer
         self._processing = Processing(surroundings.intake, surroundings.settings, surroundings.clock)
@@ -81,7 +85,7 @@ class Loop:
         try:
             self._tasks.proceed()
             self._fetch()
-            if self.paused:
+            if self._pausing.is_set():  # perhaps since the fetch began
                 self._worked = False
             else:
                 self._round()

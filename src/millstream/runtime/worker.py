@@ -54,11 +54,23 @@ class Worker:
         self._clock = clock or SystemClock()
         self._status = WorkerStatus()
         self.questions = Questions(topology)
-        self.paused = False  # set it from any thread
+        self._pausing = threading.Event()
 
     def status(self) -> WorkerStatus:
         """The latest snapshot; from any thread."""
         return replace(self._status, paused=self.paused)
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is told to process nothing; may be set from any thread."""
+        return self._pausing.is_set()
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        if paused:
+            self._pausing.set()
+        else:
+            self._pausing.clear()
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; then commit, leave the group and return."""
@@ -89,7 +101,6 @@ class Worker:
             stack.callback(loop.abandon)
             stack.enter_context(rare_collections())
             while not stop.is_set():
-                loop.paused = self.paused
                 loop.turn()
                 self.questions.serve(loop)
                 self._status = loop.tally.snapshot()
@@ -118,7 +129,7 @@ class Worker:
             clock,
             LocalState(settings, topic_ids),
         )
-        return Loop(surroundings, tables, outlet, committer, self._of_standbys(stack))
+        return Loop(surroundings, tables, outlet, committer, self._of_standbys(stack), self._pausing)
 
     def _membership(self, stack: ExitStack, topic: str) -> Membership:
         settings = self._settings
