@@ -105,6 +105,7 @@ class Bench:
             running.callback(consumer.close)
             first = running.enter_context(self._worker())
             self._until(consumer, producer, {first.pid})
+            self._feed(consumer, producer, SETTLE_S, TRICKLE_EVERY_S, range(PARTITIONS))
             before = cpu_s(first.pid)
             self._feed(consumer, producer, seconds, TRICKLE_EVERY_S, range(PARTITIONS))
             trickle = (cpu_s(first.pid) - before) / seconds

@@ -30,6 +30,7 @@ from millstream.serde import (
     TimeWindowedSerde,
     Window,
     Windowed,
+    all_decoded,
     is_hashable,
     serde_for,
 )
@@ -268,3 +269,11 @@ def test_partitions() -> None:  # F14, F16
 )
 def test_murmur2_of_kafkas_own_tests(key: bytes, signed: int) -> None:  # F16
     assert murmur2(key) == signed % 2**32
+
+
+@given(
+    st.lists(st.one_of(st.binary(max_size=6), st.text(max_size=6).map(lambda text: text.encode("utf-8", "replace"))))
+)
+def test_many_are_decoded_as_each_alone(rows: list[bytes]) -> None:
+    assert all_decoded(STRING, rows) == [STRING.decode(each) for each in rows]
+    assert all_decoded(BYTES, rows) == rows

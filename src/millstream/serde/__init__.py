@@ -5,7 +5,7 @@ from millstream.serde.avro_schema import avro_decimal, avro_schema, avro_type
 from millstream.serde.change import Change, ChangeSerde
 from millstream.serde.contract import Serde, TopicBound, bound
 from millstream.serde.exact import exact
-from millstream.serde.functions import FunctionSerde, serde_from
+from millstream.serde.functions import FunctionSerde, all_decoded, serde_from
 from millstream.serde.infer import serde_for
 from millstream.serde.json import JsonSerde, is_hashable
 from millstream.serde.json_schema import JsonSchemaSerde
@@ -48,6 +48,7 @@ __all__ = [
     "TopicBound",
     "Window",
     "Windowed",
+    "all_decoded",
     "avro_decimal",
     "avro_schema",
     "avro_type",

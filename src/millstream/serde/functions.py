@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -14,7 +14,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class FunctionSerde(Generic[T]):
-    """Two functions and the type they are for. `size` is the number of bytes where it is always the same, else 0."""
+    """Two functions and the type they are for. `size` is the number of bytes where it is always the same, else 0.
+
+    `decode_all` does what `decode` does for many at once, where that can be quicker.
+    """
 
     name: str
     type: Any
@@ -22,6 +25,13 @@ class FunctionSerde(Generic[T]):
     decode: Callable[[bytes], T]
     cacheable: bool = True
     size: int = 0
+    decode_all: Callable[[Sequence[bytes]], list[T]] | None = None
+
+
+def all_decoded(serde: Serde[T], rows: Sequence[bytes]) -> list[T]:
+    """What a serde makes of each of these."""
+    at_once: Callable[[Sequence[bytes]], list[T]] | None = getattr(serde, "decode_all", None)
+    return list(map(serde.decode, rows)) if at_once is None else at_once(rows)
 
 
 def serde_from(

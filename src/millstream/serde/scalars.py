@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import uuid
+from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
 
 from millstream.serde.functions import FunctionSerde
@@ -30,6 +31,13 @@ def _decode_text(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         return _SURROGATE.sub(b"\xef\xbf\xbd", data).decode(errors="replace")
+
+
+def _decode_texts(rows: Sequence[bytes]) -> list[str]:
+    try:
+        return list(map(bytes.decode, rows))
+    except UnicodeDecodeError:
+        return list(map(_decode_text, rows))
 
 
 def _encode_bytes(value: bytes) -> bytes:
@@ -101,7 +109,7 @@ def _larger(value: Any, python_type: type) -> str:
     return ""
 
 
-STRING = FunctionSerde("string", str, _encode_text, _decode_text)
+STRING = FunctionSerde("string", str, _encode_text, _decode_text, decode_all=_decode_texts)
 BYTES = FunctionSerde("bytes", bytes, _encode_bytes, bytes)
 BOOLEAN = FunctionSerde("boolean", bool, _encode_bool, _decode_bool)
 INT16 = _number("int16", int, ">h")

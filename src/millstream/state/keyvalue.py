@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from struct import Struct
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from millstream.model import Batch
-from millstream.serde import Serde
+from millstream.serde import Serde, all_decoded
 from millstream.state.cache import RowCache
 from millstream.state.changes import Changes
 from millstream.state.disk import Disk, DiskBatch, Records, merged
@@ -101,6 +101,12 @@ class KeyValueRows:
     def restore(self, batch: Batch) -> None:
         """Apply changelog records to a store without a disk."""
         decode_key, decode_value, rows = self.key.decode, self.value.decode, self._rows
+        if self._index is None and None not in batch.keys and None not in batch.values:
+            keys = all_decoded(self.key, cast("Sequence[bytes]", batch.keys))
+            values = all_decoded(self.value, cast("Sequence[bytes]", batch.values))
+            for key, value, timestamp in zip(keys, values, batch.timestamps, strict=True):
+                rows[key] = [value, timestamp]
+            return
         for data, value, timestamp in zip(batch.keys, batch.values, batch.timestamps, strict=True):
             if data is None:
                 continue
