@@ -36,7 +36,7 @@ WORKLOADS = (
     Workload("W3", "stream-table join, 1,000 rows", SESSIONS, "every", 1.5),
     Workload("W4", "stream-stream join, +-5 s, 1,000 keys, an output for every second record", SESSIONS, "every", 2.8),
     Workload("W5", "QoS: filter, repartition, window, global table join, filter", SESSIONS, "last", 2.0),
-    Workload("W6", "the same as W2, exactly-once", SESSIONS, "last", 2.3, exactly_once=True),
+    Workload("W6", "the same as W2, exactly-once", SESSIONS, "last", 2.2, exactly_once=True),
     Workload("W8", "session windows, 10 s gap, 10,000 keys", VISITS, "last", 2.0),
 )
 
