@@ -30,7 +30,7 @@ import millstream as ms
 from benchmarks.brokers import embedded
 from benchmarks.data import START_MS, Load, reports
 from benchmarks.machine import description
-from benchmarks.measure import STOP_LIMIT_S
+from benchmarks.measure import end
 from benchmarks.node import LIMIT_S
 from benchmarks.programs import WINDOW, Report
 from benchmarks.progress import Progress
@@ -43,6 +43,7 @@ BLOCK = 10_000
 AHEAD = 300_000  # records that are written and not yet processed, at most
 BEGIN_MS = 20 * 3_600_000  # before now: the records' time goes by quicker, and brokers take none far ahead of theirs
 LOOK_EVERY_S = 5.0
+LEAST_MINUTES = 0.5
 MORE, FEW_FILES = 1.1, 5
 KEPT = {"retention.bytes": str(256 << 20), "retention.ms": "-1", "segment.bytes": str(32 << 20)}
 
@@ -184,11 +185,7 @@ def worker(bootstrap: str, folder: str, store: str, guarantee: str) -> Iterator[
         try:
             yield process
         finally:
-            process.terminate()
-            try:
-                process.wait(STOP_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            end(process)
 
 
 def soak(minutes: float, store: str, guarantee: str) -> tuple[dict[str, Course], float]:
@@ -240,6 +237,8 @@ def main() -> int:
     if options.worker is not None:
         application(*options.worker).run()
         return 0
+    if options.minutes < LEAST_MINUTES:
+        parser.error(f"--minutes: give {LEAST_MINUTES:g} or more, so that each third has some looks")
     os.sched_setaffinity(0, {OTHERS_CORE})
     found, rate = soak(options.minutes, options.store, options.guarantee)
     what = f"{options.minutes:g} minutes, {options.store}, {options.guarantee}, {rate:,.0f} records/s; {description()}"

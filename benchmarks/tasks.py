@@ -28,7 +28,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 import millstream as ms
 from benchmarks.brokers import embedded
 from benchmarks.machine import description
-from benchmarks.measure import STOP_LIMIT_S, cpu_s
+from benchmarks.measure import cpu_s, end
 from benchmarks.node import LIMIT_S, node
 
 WORKER_CORE, OTHERS_CORE = 0, 1
@@ -157,11 +157,7 @@ class Bench:
             try:
                 yield process
             finally:
-                process.terminate()
-                try:
-                    process.wait(STOP_LIMIT_S)
-                except subprocess.TimeoutExpired:
-                    process.kill()
+                end(process)
 
     @contextmanager
     def _producer(self) -> Iterator[Producer]:
