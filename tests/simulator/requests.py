@@ -18,7 +18,7 @@ from kio.schema.init_producer_id.v5 import request as init_v5
 from kio.schema.join_group.v9 import request as join_v9
 from kio.schema.leave_group.v5 import request as leave_v5
 from kio.schema.list_offsets.v11 import request as list_v11
-from kio.schema.metadata.v13 import request as metadata_v13
+from kio.schema.metadata.v9 import request as metadata_v9
 from kio.schema.offset_commit.v9 import request as commit_v9
 from kio.schema.offset_fetch.v9 import request as committed_v9
 from kio.schema.produce.v12 import request as produce_v12
@@ -46,8 +46,11 @@ def metadata() -> Request:
     return (
         apis.METADATA,
         9,
-        metadata_v13.MetadataRequest(
-            topics=None, allow_auto_topic_creation=False, include_topic_authorized_operations=False
+        metadata_v9.MetadataRequest(
+            topics=None,
+            allow_auto_topic_creation=False,
+            include_cluster_authorized_operations=False,
+            include_topic_authorized_operations=False,
         ),
     )
 
