@@ -98,9 +98,9 @@ class Loop:
 
     def finish(self) -> None:
         """Commit and close everything; KafkaError when that takes too long."""
-        if self._procedure is not None:
-            self._complete(self._procedure)
         try:
+            if self._procedure is not None:
+                self._complete(self._procedure)
             self._complete(self._committer.commit(list(self._tasks)))
         except KafkaError as error:
             if self._committer.remedy(error) is Remedy.STOP:
