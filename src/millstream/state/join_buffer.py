@@ -49,19 +49,19 @@ class JoinBufferRows:
     @property
     def first_time(self) -> int | None:
         """The timestamp of the first in order."""
-        heap = self._heap if self._in_order else self._made()
+        heap = self._ordered()
         return heap[0][0] if heap else None
 
     def add(self, record: Waiting) -> None:
         self._arrivals += 1
         place = (record.timestamp, self.key.encode(record.key), self._arrivals)
-        heappush(self._heap if self._in_order else self._made(), place)
+        heappush(self._ordered(), place)
         self._records[place] = record
         self._dirty[place] = None
 
     def due(self, until: int) -> Iterator[Waiting]:
         """Take out the records with a timestamp up to `until`, in order."""
-        heap = self._heap if self._in_order else self._made()
+        heap = self._ordered()
         while heap and heap[0][0] <= until:
             place = heappop(heap)
             self._dirty[place] = None
@@ -108,10 +108,12 @@ class JoinBufferRows:
             self._arrivals = max(self._arrivals, place[2])
         self._in_order = False
 
-    def _made(self) -> list[tuple[int, bytes, int]]:
-        self._heap = list(self._records)
-        heapify(self._heap)
-        self._in_order = True
+    def _ordered(self) -> list[tuple[int, bytes, int]]:
+        """The heap; made anew if something was restored since."""
+        if not self._in_order:
+            self._heap = list(self._records)
+            heapify(self._heap)
+            self._in_order = True
         return self._heap
 
     def _read(self, key: bytes, value: bytes) -> Waiting:

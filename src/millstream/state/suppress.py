@@ -50,7 +50,7 @@ class SuppressRows:
     @property
     def first_time(self) -> int | None:
         """The buffer time of the first in order."""
-        heap = self._heap if self._in_order else self._made()
+        heap = self._ordered()
         return heap[0][0] if heap else None
 
     def find(self, key: Any) -> Held | None:
@@ -62,7 +62,7 @@ class SuppressRows:
         data = self.key.encode(update.key)
         known = self._held.get(data)
         if known is None:
-            heappush(self._heap if self._in_order else self._made(), (time, data))
+            heappush(self._ordered(), (time, data))
         else:
             time = known[0]
             update = Held(
@@ -81,12 +81,12 @@ class SuppressRows:
 
     def first(self) -> Held:
         """The first in order."""
-        heap = self._heap if self._in_order else self._made()
+        heap = self._ordered()
         return self._held[heap[0][1]][1]
 
     def remove_first(self) -> None:
         """Take out the first in order."""
-        _, data = heappop(self._heap if self._in_order else self._made())
+        _, data = heappop(self._ordered())
         self.bytes -= self._held.pop(data)[2]
         self._dirty[data] = None
 
@@ -161,10 +161,12 @@ class SuppressRows:
                 self._hold(data, *self._read(data, value))
         self._in_order = False
 
-    def _made(self) -> list[tuple[int, bytes]]:
-        self._heap = [(time, data) for data, (time, _, _) in self._held.items()]
-        heapify(self._heap)
-        self._in_order = True
+    def _ordered(self) -> list[tuple[int, bytes]]:
+        """The heap; made anew if something was restored since."""
+        if not self._in_order:
+            self._heap = [(time, data) for data, (time, _, _) in self._held.items()]
+            heapify(self._heap)
+            self._in_order = True
         return self._heap
 
     def _read(self, data: bytes, value: bytes) -> tuple[int, Held]:
