@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from kio.schema.add_offsets_to_txn.v4 import request as add_offsets_v4
 from kio.schema.add_partitions_to_txn.v5 import request as add_partitions_v5
@@ -30,6 +30,7 @@ from millstream.client.contract import CommittedOffset, TopicSpec
 from millstream.model import TopicPartition
 
 Request = tuple[int, int, Any]
+T = TypeVar("T")
 """API key, version, message."""
 
 SECOND = timedelta(seconds=1)
@@ -40,6 +41,21 @@ BATCHES_BYTES = 1_000_000
 def by_topic(partitions: Iterable[TopicPartition]) -> list[tuple[str, list[int]]]:
     ordered = sorted(partitions)
     return [(name, [each.partition for each in found]) for name, found in groupby(ordered, lambda each: each.topic)]
+
+
+def _committed(
+    offsets: Mapping[TopicPartition, CommittedOffset], of_topic: Callable[..., T], of_partition: Callable[..., object]
+) -> tuple[T, ...]:
+    """Offsets in the classes of one of the requests that commit them."""
+
+    def partition(name: str, index: int) -> object:
+        stored = offsets[TopicPartition(name, index)]
+        return of_partition(partition_index=index, committed_offset=stored.offset, committed_metadata=stored.metadata)
+
+    return tuple(
+        of_topic(name=name, partitions=tuple(partition(name, index) for index in indexes))
+        for name, indexes in by_topic(offsets)
+    )
 
 
 def metadata() -> Request:
@@ -160,19 +176,8 @@ def txn_offset_commit(
 ) -> Request:
     """`member` is group, member id and generation."""
     group, member_id, generation = member
-    topics = tuple(
-        txn_commit_v5.TxnOffsetCommitRequestTopic(
-            name=name,
-            partitions=tuple(
-                txn_commit_v5.TxnOffsetCommitRequestPartition(
-                    partition_index=index,
-                    committed_offset=offsets[name, index].offset,  # type: ignore[index]
-                    committed_metadata=offsets[name, index].metadata,  # type: ignore[index]
-                )
-                for index in indexes
-            ),
-        )
-        for name, indexes in by_topic(offsets)
+    topics = _committed(
+        offsets, txn_commit_v5.TxnOffsetCommitRequestTopic, txn_commit_v5.TxnOffsetCommitRequestPartition
     )
     return (
         apis.TXN_OFFSET_COMMIT,
@@ -258,20 +263,7 @@ def describe_group(group: str) -> Request:
 
 
 def commit(group: str, member: tuple[str, int], offsets: Mapping[TopicPartition, CommittedOffset]) -> Request:
-    topics = tuple(
-        commit_v9.OffsetCommitRequestTopic(
-            name=name,
-            partitions=tuple(
-                commit_v9.OffsetCommitRequestPartition(
-                    partition_index=index,
-                    committed_offset=offsets[name, index].offset,  # type: ignore[index]
-                    committed_metadata=offsets[name, index].metadata,  # type: ignore[index]
-                )
-                for index in indexes
-            ),
-        )
-        for name, indexes in by_topic(offsets)
-    )
+    topics = _committed(offsets, commit_v9.OffsetCommitRequestTopic, commit_v9.OffsetCommitRequestPartition)
     return (
         apis.OFFSET_COMMIT,
         7,
