@@ -75,7 +75,7 @@ format: .venv/installed
 PYTHON ?= python3.13 python3.12 python3.11 python3.14 python3 python
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.venv/installed: pyproject.toml
+.venv/installed: pyproject.toml hatch_build.py src/millstream/client/librdkafka/_columns.c
 	@python=; for name in $(PYTHON); do \
 		if command -v $$name >/dev/null && $$name -c '$(NEW_ENOUGH)' 2>/dev/null; then python=$$name; break; fi; \
 	done; \

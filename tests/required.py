@@ -1,4 +1,4 @@
-"""The pytest plugin behind the marks `kafka`, `kcat` and `shared`: where such tests must run, a skip is a failure.
+"""The pytest plugin behind the marks in `MARKS`: where such tests must run, a skip is a failure.
 
 On any machine they are skipped, with the reason, when what they need is missing. With MILLSTREAM_REQUIRE_KAFKA=1
 (continuous integration sets it) a session fails that skips one of them, or a whole module, or that ran none.
@@ -11,9 +11,10 @@ import shutil
 
 import pytest
 
+from millstream.client.librdkafka.columns import PLUGIN
 from tests.shared import SHARED
 
-MARKS = ("kafka", "kcat", "shared")
+MARKS = ("kafka", "kcat", "compiled", "shared")
 KAFKA_TEST_LIMIT_S = 360  # the first of them waits for Maven and for Kafka's start
 
 
@@ -70,5 +71,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("kcat") and shutil.which("kcat") is None:
         pytest.skip("needs kcat (Debian package kcat)")
+    if item.get_closest_marker("compiled") and PLUGIN is None:
+        pytest.skip("needs `_columns.c` compiled: install the package where a C compiler and Python's headers are")
     if item.get_closest_marker("shared") and not SHARED.is_dir():
         pytest.skip("needs the folder `shared` beside the checkout")

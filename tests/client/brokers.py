@@ -10,7 +10,7 @@ import pytest
 
 from millstream.broker.launch import EmbeddedBroker
 from millstream.client.contract import TopicSpec
-from millstream.client.librdkafka import LibrdkafkaClient
+from millstream.client.librdkafka import LibrdkafkaClient, columns
 
 KINDS = [pytest.param("embedded"), pytest.param("apache", marks=pytest.mark.kafka)]
 _names = itertools.count()
@@ -29,6 +29,14 @@ def bootstrap(request: pytest.FixtureRequest) -> str:
     if request.param == "embedded":
         return str(request.getfixturevalue("embedded_bootstrap"))
     return str(request.getfixturevalue("apache_kafka").bootstrap)
+
+
+@pytest.fixture(params=[pytest.param("columns", marks=pytest.mark.compiled), "messages"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How clients read and write: the test runs once with the compiled columns, and once without."""
+    if request.param == "messages":
+        monkeypatch.setattr(columns, "PLUGIN", None)
+    return str(request.param)
 
 
 @pytest.fixture

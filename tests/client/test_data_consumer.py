@@ -10,6 +10,8 @@ from millstream.errors import KafkaError
 from millstream.model import Batch, OutBatch, TopicPartition
 from tests.client.until import until
 
+pytestmark = pytest.mark.usefixtures("way")
+
 
 @pytest.fixture
 def consumer(client: LibrdkafkaClient) -> Iterator[DataConsumer]:

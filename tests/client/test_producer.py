@@ -11,6 +11,8 @@ from millstream.model import OutBatch, TopicPartition
 from tests.client.test_data_consumer import read, rows
 from tests.client.until import until
 
+pytestmark = pytest.mark.usefixtures("way")
+
 
 @pytest.fixture
 def producer(client: LibrdkafkaClient) -> Iterator[Producer]:
@@ -77,9 +79,9 @@ def test_a_full_queue_takes_fewer(bootstrap, new_topic):
 def test_a_row_that_is_too_large_is_a_failure_with_its_key(producer, new_topic):
     target = TopicPartition(new_topic(), 0)
     huge = OutBatch(target, [1, 2, 3], [b"a", b"huge", b"c"], [b"", b"x" * 2_000_000, b""])
-    assert producer.produce(huge) == 2
+    assert producer.produce(huge) == 3
     acknowledged, (failure,) = settle(producer)
-    assert (acknowledged, failure.target, failure.key) == (1, target, b"huge")
+    assert (acknowledged, failure.target, failure.key) == (2, target, b"huge")
     assert not failure.error.retriable
 
 
@@ -116,3 +118,27 @@ def test_closing_gives_up_what_is_outstanding():
     lonely.produce(rows(TopicPartition("t", 0), b"v"))
     assert lonely.outstanding() > 0
     lonely.close()
+
+
+def test_rows_that_are_held_are_sent_by_later_polls(client, producer, new_topic):
+    source = TopicPartition(new_topic(), 0)
+    batches = [rows(source, *(b"%d" % (5_000 * turn + i) for i in range(5_000))) for turn in range(5)]
+    for each in batches:
+        assert producer.produce(each) == 5_000
+    held = producer.poll(timeout_ms=0).held
+    assert 0 < held < producer.outstanding()
+    assert settle(producer)[1] == []
+    assert producer.poll(timeout_ms=0).held == 0
+    consumer = client.data_consumer("test")
+    consumer.assign({source: 0})
+    found, _ = read(consumer, 25_000, 10_000)
+    consumer.close()
+    assert [value for batch in found for value in batch.values] == [value for each in batches for value in each.values]
+
+
+def test_rows_behind_one_that_is_refused_wait_until_that_is_told(producer, new_topic):
+    target = TopicPartition(new_topic(), 0)
+    producer.produce(OutBatch(target, [1, 2], [b"huge", b"after"], [b"x" * 2_000_000, b""]))
+    (failure,) = producer.poll(timeout_ms=50).failures
+    assert (failure.key, producer.outstanding()) == (b"huge", 1)
+    assert settle(producer) == (1, [])

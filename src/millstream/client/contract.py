@@ -50,10 +50,14 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What became of produced records since the last poll: how many were acknowledged, and which failed."""
+    """What became of produced records since the last poll: how many were acknowledged, and which failed.
+
+    `held` rows wait in the client until others are acknowledged: they are sent by one of the next polls.
+    """
 
     acknowledged: int
     failures: Sequence[DeliveryFailure]
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def chunk_rows(rows: int, elapsed_ms: float, before: int) -> int:
 
 
 def idle_wait_ms(*, worked: bool, held_back: bool, until_timer_ms: int | None, asked: bool = False) -> int:
-    """How long the next fetch may wait for records; not long where somebody has `asked` lately, and may again.
+    """How long the next fetch may wait for records; not long where somebody has `asked` for something that is to come.
 
     >>> idle_wait_ms(worked=False, held_back=False, until_timer_ms=None)
     100

@@ -151,7 +151,7 @@ class Loop:
                 worked=self._worked or (self._tasks.standbys is not None and self._tasks.standbys.busy),
                 held_back=self._processing.held_back,
                 until_timer_ms=self._until_timer(),
-                asked=self.asked,
+                asked=self.asked or self._outlet.held > 0,
             )
         )
 

@@ -31,6 +31,7 @@ class Outlet:
         self._waiting: deque[OutBatch] = deque()
         self._suspects: deque[Sequence[OutBatch]] = deque()  # each sent when nothing else is on its way
         self._trying = False
+        self.held = 0  # rows that are sent by one of the next calls of `serve`
         self.sent = 0
         self.acknowledged = 0
         self.refused = 0
@@ -45,6 +46,7 @@ class Outlet:
         Raises what became of a row that failed, where it is not to be passed over.
         """
         delivered = self._producer.poll(timeout_ms=timeout_ms)
+        self.held = delivered.held
         self.acknowledged = min(self.acknowledged + delivered.acknowledged, self.sent - self.refused)
         if delivered.failures:
             self._failed(delivered.failures)

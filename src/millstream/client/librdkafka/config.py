@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from confluent_kafka import KafkaException
 
 from millstream.client.librdkafka.repeats import Repeats
+from millstream.client.librdkafka.waves import WAVE_ROWS
 from millstream.errors import ConfigError
 
 LOG = logging.getLogger("millstream.librdkafka")
@@ -75,6 +76,7 @@ PRODUCER: dict[str, object] = {
     "enable.idempotence": True,
     "compression.type": "lz4",
     "linger.ms": 5,
+    "batch.num.messages": WAVE_ROWS,  # so that a whole wave doesn't linger
     "message.timeout.ms": 120_000,
     "queue.buffering.max.messages": 200_000,
     "queue.buffering.max.kbytes": 131_072,  # default 1 GB; a full queue slows the intake

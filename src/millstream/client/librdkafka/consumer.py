@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from itertools import groupby
-from operator import itemgetter
 
-from confluent_kafka import Consumer, KafkaException, Message
+from confluent_kafka import Consumer, KafkaException
 from confluent_kafka import KafkaError as RdKafkaError
 from confluent_kafka import TopicPartition as RdTopicPartition
 
 from millstream.client.contract import OUT_OF_RANGE, Fetched, PartitionEnd, PartitionFailure
+from millstream.client.librdkafka.columns import ColumnReader, build_with_columns
 from millstream.client.librdkafka.config import Connection, build
 from millstream.client.librdkafka.failures import kafka_error, raised
+from millstream.client.librdkafka.messages import Event, MessageReader, Reader
 from millstream.errors import KafkaError
-from millstream.model import Batch, TopicPartition
+from millstream.model import TopicPartition
 
 RETRY_S = 0.02
 LOOK_UP_S = 1.0
 UNKNOWN = (RdKafkaError._UNKNOWN_PARTITION, RdKafkaError._UNKNOWN_TOPIC, RdKafkaError.UNKNOWN_TOPIC_OR_PART)
 GONE = (RdKafkaError._AUTO_OFFSET_RESET, RdKafkaError._LOG_TRUNCATION)  # of a strict one alone: others go on
-
-_second = itemgetter(1)
 
 
 class LibrdkafkaDataConsumer:
@@ -42,7 +40,11 @@ class LibrdkafkaDataConsumer:
             "error_cb": self._on_error,
         }
         reading = config | ({"isolation.level": "read_committed"} if read_committed else {})
-        self._consumer = build(Consumer, reading | ({"auto.offset.reset": "error"} if strict else {}))
+        strictly = {"auto.offset.reset": "error"} if strict else {}
+        self._consumer, columns = build_with_columns(Consumer, reading | strictly)
+        self._reader: Reader = MessageReader(self._consumer)
+        if columns is not None:
+            self._reader = ColumnReader(columns, self._on_error)
         # On the reading one's connection a question waits, in order, for the fetch before it: up to 500 ms each.
         self._asking = build(Consumer, config | {"isolation.level": "read_uncommitted"})
 
@@ -83,55 +85,33 @@ class LibrdkafkaDataConsumer:
         self._consumer.resume(self._theirs(partitions))
 
     def poll(self, *, max_records: int, timeout_ms: int) -> Fetched:
-        # consume(n, timeout) waits for all n: so take what is there, and wait, if at all, for a single one.
-        consume = self._consumer.consume
         try:
-            messages = consume(max_records, 0)
-            if not messages and timeout_ms > 0 and not self._failures:
-                messages = consume(1, timeout_ms / 1000)
-                if messages and max_records > 1:
-                    messages += consume(max_records - 1, 0)
+            batches, events = self._reader.read(max_records, 0 if self._failures else timeout_ms)
         except (KafkaException, RuntimeError) as failed:
             raise raised(failed, "reading") from failed
         failures, self._failures = self._failures, []
-        return self._fetched(messages, failures)
-
-    def _fetched(self, messages: list[Message], failures: list[PartitionFailure]) -> Fetched:
         ends: dict[TopicPartition, int] = {}
-        if any(map(Message.error, messages)):
-            messages = self._without_events(messages, ends, failures)
-        batches = []
-        for source, rows in _by_partition(messages).items():
-            if source not in self._assigned:
-                continue
-            batch = _columns(source, rows)
-            batches.append(batch)
+        for event in events:
+            self._sort_out(event, ends, failures)
+        batches = [batch for batch in batches if batch.source in self._assigned]
+        for batch in batches:
             # librdkafka's own end-of-partition event needs one more fetch, which waits up to 500 ms at the end.
-            if (self.known_end(source) or batch.next_offset + 1) <= batch.next_offset:
-                ends[source] = batch.next_offset
+            if (self.known_end(batch.source) or batch.next_offset + 1) <= batch.next_offset:
+                ends[batch.source] = batch.next_offset
         return Fetched(batches, [PartitionEnd(*end) for end in ends.items()], failures)
 
-    def _without_events(
-        self, messages: list[Message], ends: dict[TopicPartition, int], failures: list[PartitionFailure]
-    ) -> list[Message]:
-        rows = []
-        for message in messages:
-            error = message.error()
-            if error is None:
-                rows.append(message)
-                continue
-            source = TopicPartition(message.topic() or "", message.partition() or 0)
-            if error.code() == RdKafkaError._PARTITION_EOF:
-                if source in self._assigned:
-                    ends[source] = message.offset() or 0
-            elif error.code() in GONE:
-                problem = KafkaError(f"reading {source}: {error.str()}", code=OUT_OF_RANGE)
-                failures.append(PartitionFailure(source, problem))
-            elif source.topic:
-                failures.append(PartitionFailure(source, kafka_error(error, f"reading {source}")))
-            else:
-                failures.append(PartitionFailure(None, kafka_error(error, "reading")))
-        return rows
+    def _sort_out(self, event: Event, ends: dict[TopicPartition, int], failures: list[PartitionFailure]) -> None:
+        source, error = event.source, event.error
+        if source is None:
+            failures.append(PartitionFailure(None, kafka_error(error, "reading")))
+        elif error.code() == RdKafkaError._PARTITION_EOF:
+            if source in self._assigned:
+                ends[source] = event.offset
+        elif error.code() in GONE:
+            problem = KafkaError(f"reading {source}: {error.str()}", code=OUT_OF_RANGE)
+            failures.append(PartitionFailure(source, problem))
+        else:
+            failures.append(PartitionFailure(source, kafka_error(error, f"reading {source}")))
 
     def watermarks(self, source: TopicPartition, *, timeout_ms: int) -> tuple[int, int]:
         doing = f"asking for the offsets of {source}"
@@ -161,6 +141,7 @@ class LibrdkafkaDataConsumer:
 
     def close(self) -> None:
         self._asking.close()
+        self._reader.close()
         self._consumer.close()
 
     def _on_error(self, error: RdKafkaError) -> None:
@@ -168,35 +149,6 @@ class LibrdkafkaDataConsumer:
 
     def _theirs(self, partitions: Iterable[TopicPartition]) -> list[RdTopicPartition]:
         return [self._assigned[source] for source in partitions if source in self._assigned]
-
-
-def _by_partition(messages: list[Message]) -> dict[TopicPartition, list[Message]]:
-    """Messages come in runs of one partition: look at each run's length, not at each message."""
-    topics, partitions = set(map(Message.topic, messages)), set(map(Message.partition, messages))
-    if len(topics) == len(partitions) == 1:  # most often; then not even runs are looked for
-        return {TopicPartition(topics.pop(), partitions.pop()): messages}  # type: ignore[arg-type]
-    found: dict[TopicPartition, list[Message]] = {}
-    start = 0
-    for source, run in groupby(zip(map(Message.topic, messages), map(Message.partition, messages), strict=True)):
-        stop = start + len(list(run))
-        named = TopicPartition(*source)  # type: ignore[arg-type]
-        found.setdefault(named, []).extend(messages[start:stop])
-        start = stop
-    return found
-
-
-def _columns(source: TopicPartition, rows: Sequence[Message]) -> Batch:
-    offsets: list[int] = list(map(Message.offset, rows))  # type: ignore[arg-type]
-    headers = list(map(Message.headers, rows))
-    return Batch(
-        source=source,
-        offsets=offsets,
-        timestamps=list(map(_second, map(Message.timestamp, rows))),
-        keys=list(map(Message.key, rows)),
-        values=list(map(Message.value, rows)),
-        headers=[tuple(found or ()) for found in headers] if any(headers) else None,  # type: ignore[arg-type]
-        next_offset=offsets[-1] + 1,
-    )
 
 
 def _listed(partitions: Iterable[TopicPartition]) -> str:

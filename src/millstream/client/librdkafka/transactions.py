@@ -68,6 +68,7 @@ class LibrdkafkaTransactionalProducer(LibrdkafkaProducer):
         self._start("commit", lambda: self._producer.commit_transaction(STEP_S))
 
     def abort(self) -> None:
+        self._waves.clear()
         self._start("abort", lambda: self._producer.abort_transaction(STEP_S))
 
     def outcome(self, *, timeout_ms: int) -> StepDone | None:
