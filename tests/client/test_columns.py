@@ -89,7 +89,7 @@ def test_a_closed_client_holds_nothing_and_says_so():
     with pytest.raises(RuntimeError, match="closed"):
         columns.read(1, 0)
     with pytest.raises(RuntimeError, match="closed"):
-        columns.produce("t", 0, [1], [None], [None], None)
+        columns.produce("t", 0, 0, 1, [1], [None], [None], None)
     assert columns.notices() is None
     columns.close()
 
@@ -108,7 +108,7 @@ def test_a_closed_client_holds_nothing_and_says_so():
 def test_columns_that_are_none_are_refused(columns):
     producer = LibrdkafkaClient(NOBODY).producer()
     with pytest.raises((TypeError, IndexError, SystemError)):
-        producer._writer._client.produce("t", 0, *columns)
+        producer._writer._client.produce("t", 0, 0, len(columns[0]), *columns)
     producer.close()
 
 

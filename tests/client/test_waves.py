@@ -14,7 +14,10 @@ def batch(target, count, size=1, start=0):
 
 
 def rows_of(wave, target=A):
-    return [timestamp for taken in wave if taken.target == target for timestamp in taken.timestamps]
+    found = []
+    for rows in wave:
+        found += rows.batch.timestamps[rows.first : rows.end] if rows.batch.target == target else []
+    return found
 
 
 def test_a_wave_holds_no_more_of_a_partition_than_a_request():
@@ -49,7 +52,7 @@ def test_what_could_not_be_sent_comes_first_again():
     waves.add(batch(A, 5))
     waves.add(batch(A, 5, start=5))
     for taken in waves.take():
-        waves.put_back(taken.part(2, len(taken)))
+        waves.put_back(taken.cut(2)[1])
         break
     assert waves.rows == 8
     assert rows_of(waves.take()) == list(range(2, 10))

@@ -488,19 +488,20 @@ static int add_headers(rd_kafka_headers_t *headers, PyObject *pairs) {
 /* librdkafka takes a timestamp of 0 for "now": so 0 is sent as 1, and one that is not set (-1) as 0. */
 static int64_t sent_timestamp(int64_t timestamp) { return timestamp > 0 ? timestamp : timestamp + 1; }
 
-/* (rows taken, code of the error of the next row or 0) */
+/* Rows from `first` to `end`: (how many were taken, code of the error of the next one or 0). */
 static PyObject *client_produce(client_t *client, PyObject *args) {
     const char *name;
     int partition;
+    Py_ssize_t first, end, row;
     PyObject *timestamps, *keys, *values, *headers;
-    if (!PyArg_ParseTuple(args, "siOOOO", &name, &partition, &timestamps, &keys, &values, &headers) || !is_open(client))
+    if (!PyArg_ParseTuple(args, "sinnOOOO", &name, &partition, &first, &end, &timestamps, &keys, &values, &headers) ||
+        !is_open(client))
         return NULL;
     rd_kafka_topic_t *topic = topic_of(client, name);
-    Py_ssize_t count = PyList_Size(timestamps), row;
-    if (!topic || count < 0)
+    if (!topic)
         return NULL;
     int err = 0;
-    for (row = 0; row < count; row++) {
+    for (row = first; row < end; row++) {
         char *key, *value;
         Py_ssize_t key_size, size;
         PyObject *time = PyList_GetItem(timestamps, row);
@@ -528,7 +529,7 @@ static PyObject *client_produce(client_t *client, PyObject *args) {
         if (err)
             break;
     }
-    return Py_BuildValue("(ni)", row, err);
+    return Py_BuildValue("(ni)", row - first, err);
 }
 
 /* --- notices */

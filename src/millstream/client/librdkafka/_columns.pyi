@@ -16,6 +16,8 @@ class Client:
         self,
         topic: str,
         partition: int,
+        first: int,
+        end: int,
         timestamps: list[int],
         keys: list[bytes | None],
         values: list[bytes | None],

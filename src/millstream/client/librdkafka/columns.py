@@ -5,7 +5,7 @@ That is compiled where the package is installed. Without it everything works, at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from logging import CRITICAL, DEBUG, ERROR, INFO, WARNING
 from typing import Any, TypeVar
 
@@ -80,12 +80,12 @@ class ColumnWriter:
     def __init__(self, client: _columns.Client) -> None:
         self._client = client
 
-    def produce(self, batch: OutBatch) -> tuple[int, RdKafkaError | None]:
-        """How many rows were taken, and why the next one is refused for good; None: there is no room for it."""
+    def produce(self, batch: OutBatch, first: int, end: int) -> tuple[int, RdKafkaError | None]:
+        """Rows `first` to `end`: how many were taken, and why the next is refused for good; None: no room for it."""
         topic, partition = batch.target
-        headers = None if batch.headers is None else list(batch.headers)
-        columns = list(batch.timestamps), list(batch.keys), list(batch.values)
-        taken, code = self._client.produce(topic, partition, *columns, headers)
+        columns = _list(batch.timestamps), _list(batch.keys), _list(batch.values)
+        headers = None if batch.headers is None else _list(batch.headers)
+        taken, code = self._client.produce(topic, partition, first, end, *columns, headers)
         return taken, None if code in (0, RdKafkaError._QUEUE_FULL) else RdKafkaError(code)
 
     def undelivered(self) -> Iterator[tuple[TopicPartition, bytes | None, int, RdKafkaError]]:
@@ -96,3 +96,7 @@ class ColumnWriter:
 
     def close(self) -> None:
         self._client.close()
+
+
+def _list(column: Sequence[T]) -> list[T]:
+    return column if isinstance(column, list) else list(column)

@@ -17,7 +17,7 @@ from millstream.client.contract import Delivered, DeliveryFailure
 from millstream.client.librdkafka.columns import ColumnWriter, build_with_columns
 from millstream.client.librdkafka.config import LOG
 from millstream.client.librdkafka.failures import kafka_error, raised
-from millstream.client.librdkafka.waves import Waves
+from millstream.client.librdkafka.waves import Rows, Waves
 from millstream.errors import KafkaError
 from millstream.model import OutBatch, TopicPartition
 
@@ -83,24 +83,25 @@ class LibrdkafkaProducer:
         """The next wave, when nothing is under way. Behind a row that was refused nothing goes before that is told."""
         if not self._waves.rows or self._failures or len(self._producer):
             return
-        for batch in self._waves.take():
-            taken = self._hand_over(batch)
-            if taken < len(batch):
-                self._waves.put_back(batch.part(taken, len(batch)))
-            if taken < len(batch) or self._failures:
+        for rows in self._waves.take():
+            taken = self._hand_over(rows)
+            if taken < len(rows):
+                self._waves.put_back(rows.cut(taken)[1])
+            if taken < len(rows) or self._failures:
                 return
 
-    def _hand_over(self, batch: OutBatch) -> int:
+    def _hand_over(self, rows: Rows) -> int:
         """Up to a row that was refused, that one included, or as far as librdkafka's queue has room.
 
         Rows with origins go one by one, so that each can be told of.
         """
+        batch, first, end = rows.batch, rows.first, rows.end
         if self._writer is None or batch.origins is not None:
-            return self._one_by_one(batch)
-        taken, error = self._writer.produce(batch)
+            return self._one_by_one(batch.part(first, end))
+        taken, error = self._writer.produce(batch, first, end)
         self._sent += taken
         if error is not None:
-            self._refuse(batch, taken, kafka_error(error, f"writing to {batch.target}"))
+            self._refuse(batch, first + taken, kafka_error(error, f"writing to {batch.target}"))
             taken += 1
         return taken
 

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from itertools import chain
+from dataclasses import dataclass, replace
 
 from millstream.model import OutBatch, TopicPartition
 
 # Of one partition as much as goes into one request: 1,000,000 bytes with what librdkafka adds to each row.
 WAVE_ROWS, WAVE_BYTES = 8_000, 800_000
+SAMPLE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Those of a batch from `first` to `end` (not included), and what one of them has in bytes, about."""
+
+    batch: OutBatch
+    first: int
+    end: int
+    row_bytes: float
+
+    def __len__(self) -> int:
+        return self.end - self.first
+
+    def cut(self, count: int) -> tuple[Rows, Rows]:
+        """So many of them, and the others."""
+        middle = self.first + count
+        return replace(self, end=middle), replace(self, first=middle)
 
 
 class Waves:
@@ -23,13 +42,13 @@ class Waves:
     >>> waves = Waves(rows=100, size=1_000)
     >>> waves.add(OutBatch(TopicPartition("t", 0), [1, 2], [None, None], [b"a", b"b"])), waves.rows
     (2, 2)
-    >>> [batch.values for batch in waves.take()], waves.rows
-    ([[b'a', b'b']], 0)
+    >>> [(rows.first, rows.end) for rows in waves.take()], waves.rows
+    ([(0, 2)], 0)
     """
 
     def __init__(self, *, rows: int, size: int) -> None:
         self._most_rows, self._most_bytes = rows, size
-        self._waiting: dict[TopicPartition, deque[tuple[OutBatch, float]]] = {}  # with the mean size of their rows
+        self._waiting: dict[TopicPartition, deque[Rows]] = {}
         self.rows = 0
         self._bytes = 0.0
 
@@ -37,15 +56,17 @@ class Waves:
         """Queue rows; how many were taken, fewer when this is full."""
         taken = min(len(batch), self._most_rows - self.rows) if self._bytes < self._most_bytes else 0
         if taken > 0:
-            batch = batch if taken == len(batch) else batch.part(0, taken)
-            self._waiting.setdefault(batch.target, deque()).append(self._counted(batch))
+            rows = Rows(batch, 0, taken, _row_bytes(batch))
+            self._of(rows).append(rows)
+            self._count(rows, 1)
         return taken
 
-    def put_back(self, batch: OutBatch) -> None:
-        """Rows of the last wave that could not be sent, to be the first of the next."""
-        self._waiting.setdefault(batch.target, deque()).appendleft(self._counted(batch))
+    def put_back(self, rows: Rows) -> None:
+        """Those of the last wave that could not be sent, to be the first of the next."""
+        self._of(rows).appendleft(rows)
+        self._count(rows, 1)
 
-    def take(self) -> Iterator[OutBatch]:
+    def take(self) -> Iterator[Rows]:
         """The rows of the next wave."""
         for target in list(self._waiting):
             yield from self._next_of(self._waiting[target])
@@ -57,23 +78,28 @@ class Waves:
         self._waiting.clear()
         self.rows, self._bytes = 0, 0.0
 
-    def _next_of(self, waiting: deque[tuple[OutBatch, float]]) -> Iterator[OutBatch]:
-        rows, room = WAVE_ROWS, float(WAVE_BYTES)
-        while waiting and rows > 0 and room > 0:
-            batch, row_bytes = waiting.popleft()
-            fitting = min(rows, max(1, int(room / row_bytes)))
-            if fitting < len(batch):
-                waiting.appendleft((batch.part(fitting, len(batch)), row_bytes))
-                batch = batch.part(0, fitting)
-            rows, room = rows - len(batch), room - len(batch) * row_bytes
-            self._count(-len(batch), row_bytes)
-            yield batch
+    def _next_of(self, waiting: deque[Rows]) -> Iterator[Rows]:
+        count, room = WAVE_ROWS, float(WAVE_BYTES)
+        while waiting and count > 0 and room > 0:
+            rows = waiting.popleft()
+            fitting = min(count, max(1, int(room / rows.row_bytes)))
+            if fitting < len(rows):
+                rows, others = rows.cut(fitting)
+                waiting.appendleft(others)
+            count, room = count - len(rows), room - len(rows) * rows.row_bytes
+            self._count(rows, -1)
+            yield rows
 
-    def _counted(self, batch: OutBatch) -> tuple[OutBatch, float]:
-        row_bytes = 1 + sum(map(len, filter(None, chain(batch.keys, batch.values)))) / len(batch)
-        self._count(len(batch), row_bytes)
-        return batch, row_bytes
+    def _of(self, rows: Rows) -> deque[Rows]:
+        return self._waiting.setdefault(rows.batch.target, deque())
 
-    def _count(self, rows: int, row_bytes: float) -> None:
-        self.rows += rows
-        self._bytes += rows * row_bytes
+    def _count(self, rows: Rows, sign: int) -> None:
+        self.rows += sign * len(rows)
+        self._bytes += sign * len(rows) * rows.row_bytes
+
+
+def _row_bytes(batch: OutBatch) -> float:
+    """The mean size of a row, from a sample."""
+    step = max(1, len(batch) // SAMPLE)
+    sample = [*batch.keys[::step], *batch.values[::step]]
+    return 1 + 2 * sum(len(data or b"") for data in sample) / len(sample)
