@@ -78,9 +78,10 @@ class Comparison:
         cost = measure(run, self._options.records, APP_CORE, self._options.limit)
         side = Side(cost, summary(read(self._bootstrap, run.output), workload.compared))
         self._topics.remove(run.application_id)
-        late = "-" if cost.late_cpu_us is None else f"{cost.late_cpu_us:.2f}"
+        late, compiling = ("-" if us is None else f"{us:.2f}" for us in (cost.late_cpu_us, cost.compiling_us))
         print(
             f"{workload.name:4} {engine:14} {cost.per_second:10,.0f}/s {cost.cpu_us:6.2f} us, 2nd half {late:>5} us, "
+            f"of it compiling {compiling}, "
             f"{cost.peak_mb:5.0f} MB, {side.outputs.written:,} written, {side.outputs.answers:,} answers",
             flush=True,
         )

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,26 +18,37 @@ from benchmarks.progress import Progress
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 LOOK_EVERY_S = 0.1
 STOP_LIMIT_S = 30.0
+COMPILERS = ("C1 CompilerThre", "C2 CompilerThre")  # the names of threads end after fifteen characters
 ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """At `wall_s` after the start `records` were committed, and the process had used `cpu_s` (user and system)."""
+    """What a process had used at `wall_s` after its start, when `work` records were committed.
+
+    `work` counts those of the input and those of repartition topics: an application may be far ahead in the one and
+    behind in the other. `compiling_s` is the part of `cpu_s` (user and system) that the JVM's compilers took.
+    """
 
     wall_s: float
     cpu_s: float
-    records: int
+    work: int
+    compiling_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a run cost, its start included. `late_cpu_us` is that of the second half; None: too short to tell."""
+    """What a run cost, its start included.
+
+    `late_cpu_us` is that of the second half, and `compiling_us` what the JVM's compilers took of this; None: the run
+    was too short to tell.
+    """
 
     records: int
     wall_s: float
     cpu_us: float
     late_cpu_us: float | None
+    compiling_us: float | None
     peak_mb: float
 
     @property
@@ -45,30 +56,35 @@ class Cost:
         return self.records / self.wall_s
 
 
-def cost(marks: list[Mark], peak_mb: float) -> Cost:
-    """The cost of a run from what was seen of it; the last mark is its end.
+def cost(marks: list[Mark], records: int, peak_mb: float) -> Cost:
+    """The cost of a run by record of the input, from what was seen of it; the last mark is its end.
 
-    >>> cost([Mark(0, 0.0, 0), Mark(1, 1.0, 400), Mark(2, 1.8, 600), Mark(3, 2.2, 1000)], 80.0).late_cpu_us
+    >>> cost([Mark(0, 0.0, 0), Mark(1, 1.0, 400), Mark(2, 1.8, 600), Mark(3, 2.2, 1000)], 1000, 80.0).late_cpu_us
     1600.0
     """
     end = marks[-1]
-    late_s = end.cpu_s - _cpu_s_at(end.records / 2, marks)
+
+    def late_us(seconds: Callable[[Mark], float]) -> float | None:
+        late_s = seconds(end) - _at(end.work / 2, marks, seconds)
+        return round(late_s * 1e6 / (records / 2), 3) if len(marks) > 2 else None
+
     return Cost(
-        end.records,
+        records,
         end.wall_s,
-        end.cpu_s * 1e6 / end.records,
-        round(late_s * 1e6 / (end.records / 2), 3) if len(marks) > 2 else None,
+        end.cpu_s * 1e6 / records,
+        late_us(lambda mark: mark.cpu_s),
+        late_us(lambda mark: mark.compiling_s),
         peak_mb,
     )
 
 
-def _cpu_s_at(records: float, marks: list[Mark]) -> float:
-    """The CPU time when so many records were committed: on the line between the marks before and after."""
+def _at(work: float, marks: list[Mark], seconds: Callable[[Mark], float]) -> float:
+    """The seconds used when so much was committed: on the line between the marks before and after."""
     for before, after in pairwise(marks):
-        if after.records >= records:
-            share = (records - before.records) / (after.records - before.records)
-            return before.cpu_s + share * (after.cpu_s - before.cpu_s)
-    return marks[-1].cpu_s
+        if after.work >= work:
+            share = (work - before.work) / (after.work - before.work)
+            return seconds(before) + share * (seconds(after) - seconds(before))
+    return seconds(marks[-1])
 
 
 def measure(run: Run, records: int, core: int, limit_s: float) -> Cost:
@@ -79,24 +95,40 @@ def measure(run: Run, records: int, core: int, limit_s: float) -> Cost:
     with _running(run, core) as process:
         while True:
             done = progress.complete(records)
-            committed = records if done else min(progress.committed(), records - 1)
+            committed = progress.committed()
+            work = committed + progress.repartitioned()
             wall_s = time.monotonic() - started
             if process.poll() is not None or wall_s > limit_s:
                 raise RuntimeError(
                     f"{run.engine} on {run.workload.name} {_fate(process)} with {committed} of {records} records "
                     f"committed:\n{_log(run).read_text(errors='replace')[-3000:]}"
                 )
-            if done or committed > marks[-1].records:
-                marks.append(Mark(wall_s, cpu_s(process.pid), committed))
+            if work > marks[-1].work:
+                marks.append(Mark(wall_s, cpu_s(process.pid), work, compiling_s(process.pid)))
             if done:
-                return cost(marks, peak_mb(process.pid))
+                return cost(marks, records, peak_mb(process.pid))
             time.sleep(LOOK_EVERY_S)
 
 
 def cpu_s(pid: int) -> float:
     """CPU seconds of a process with all its threads, user and system, those that have ended included."""
-    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(after_name[11]) + int(after_name[12])) / TICKS_PER_S
+    return _used(Path(f"/proc/{pid}/stat"))[1]
+
+
+def compiling_s(pid: int) -> float:
+    """CPU seconds of a JVM's compiler threads; 0 for other processes."""
+    used = (_used(thread / "stat") for thread in Path(f"/proc/{pid}/task").iterdir())
+    return sum(seconds for name, seconds in used if name.startswith(COMPILERS))
+
+
+def _used(stat: Path) -> tuple[str, float]:
+    """The name and the CPU seconds, user and system, of a process or a thread; nothing of one that has ended."""
+    try:
+        head, _, after_name = stat.read_text().rpartition(")")
+    except (FileNotFoundError, ProcessLookupError):
+        return "", 0.0
+    fields = after_name.split()
+    return head.partition("(")[2], (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
 def peak_mb(pid: int) -> float:

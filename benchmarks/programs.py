@@ -143,7 +143,9 @@ PROGRAMS = {
     "W1": transformed,
     "W2": counted,
     "W2n": counted,
+    "W2r": counted,
     "W2k": counted,
+    "W2kr": counted,
     "W3": joined,
     "W4": paired,
     "W5": alerts,
@@ -157,6 +159,7 @@ def application(workload: str, application_id: str, source: str, output: str, **
     (chosen_one,) = chosen(workload)
     if chosen_one.exactly_once:
         settings["processing_guarantee"] = "exactly_once_v2"
+    settings["store"] = chosen_one.store
     app = ms.App(application_id, emit="every" if workload == "W2n" else "latest", **settings)
     PROGRAMS[workload](app, source, output)
     return app

@@ -18,34 +18,44 @@ class Progress:
         # librdkafka 2.16's `list_consumer_group_offsets` may crash the process
         self._reader = Consumer({"bootstrap.servers": bootstrap, "group.id": application_id, "log_level": 0})
         self._input = TopicPartition(topic, 0)
+        self._between: list[TopicPartition] | None = None  # known from the first commit on
 
     def committed(self) -> int:
         """Records of the input that are processed and committed."""
         return self._committed([self._input]).get(self._input.topic, 0)
 
+    def repartitioned(self) -> int:
+        """Records of the repartition topics that are processed and committed."""
+        return sum(self._committed(self._repartition()).values())
+
     def complete(self, records: int) -> bool:
         """Whether everything is processed and committed, repartitioned records too."""
         if self.committed() < records:
             return False
-        names = [
-            name
-            for name in self._admin.list_topics(timeout=LIMIT_S).topics
-            if name.startswith(f"{self._group}-") and name.endswith("-repartition")
-        ]
-        partitions = [TopicPartition(name, 0) for name in names]
-        if not partitions:
-            return True
-        committed = self._committed(partitions)
-        return all(committed.get(name, 0) >= end for name, end in self._ends(partitions).items())
+        committed = self._committed(self._repartition())
+        try:
+            return all(committed.get(name, 0) >= end for name, end in self._ends().items())
+        except KafkaException:  # a node that has too little of a processor may lose its leadership for a moment
+            return False
+
+    def _repartition(self) -> list[TopicPartition]:
+        if self._between is None:
+            names = self._admin.list_topics(timeout=LIMIT_S).topics
+            own = [name for name in names if name.startswith(f"{self._group}-") and name.endswith("-repartition")]
+            if own or self.committed():
+                self._between = [TopicPartition(name, 0) for name in own]
+        return self._between or []
 
     def _committed(self, partitions: list[TopicPartition]) -> dict[str, int]:
         try:
-            answer = self._reader.committed(partitions, timeout=LIMIT_S)
+            answer = self._reader.committed(partitions, timeout=LIMIT_S) if partitions else []
         except KafkaException:  # the group is not there yet
             return {}
         return {each.topic: max(each.offset, 0) for each in answer}
 
-    def _ends(self, partitions: list[TopicPartition]) -> dict[str, int]:
+    def _ends(self) -> dict[str, int]:
+        if not self._repartition():
+            return {}
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        asked = self._admin.list_offsets(dict.fromkeys(partitions, latest))
+        asked = self._admin.list_offsets(dict.fromkeys(self._repartition(), latest))
         return {partition.topic: done.result(LIMIT_S).offset for partition, done in asked.items()}

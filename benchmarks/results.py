@@ -14,6 +14,7 @@ HEADINGS = (
     "Kafka Streams: records/s",
     "CPU us",
     "2nd half",
+    "of it compiling",
     "peak MB",
     "Millstream: records/s",
     "CPU us",
@@ -64,8 +65,11 @@ def _row(result: Result) -> tuple[str, ...]:
     answers = f"{ours.answers:,}" if result.same else f"**no**: {jvm.answers:,} and {ours.answers:,}"
     return (
         f"{result.workload.name} {result.workload.what}",
-        *_cost(result.jvm.cost),
-        *_cost(result.ours.cost),
+        *_used(result.jvm.cost),
+        _us(result.jvm.cost.compiling_us),
+        f"{result.jvm.cost.peak_mb:.0f}",
+        *_used(result.ours.cost),
+        f"{result.ours.cost.peak_mb:.0f}",
         f"{result.ratio:.2f}",
         f"{result.workload.target:.1f}",
         f"{jvm.written:,} / {ours.written:,}",
@@ -73,6 +77,9 @@ def _row(result: Result) -> tuple[str, ...]:
     )
 
 
-def _cost(cost: Cost) -> tuple[str, ...]:
-    late = "-" if cost.late_cpu_us is None else f"{cost.late_cpu_us:.2f}"
-    return f"{cost.per_second:,.0f}", f"{cost.cpu_us:.2f}", late, f"{cost.peak_mb:.0f}"
+def _used(cost: Cost) -> tuple[str, ...]:
+    return f"{cost.per_second:,.0f}", f"{cost.cpu_us:.2f}", _us(cost.late_cpu_us)
+
+
+def _us(us: float | None) -> str:
+    return "-" if us is None else f"{us:.2f}"

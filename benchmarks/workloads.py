@@ -22,6 +22,7 @@ class Workload:
     compared: Compared
     target: float
     exactly_once: bool = False
+    store: Literal["memory", "rocksdb"] = "memory"  # Millstream's; Kafka Streams' is always RocksDB
 
 
 SESSIONS = Load("reports", 1_000)
@@ -32,7 +33,9 @@ WORKLOADS = (
     Workload("W1", "filter half, add a field, drop a field, JSON to JSON", SESSIONS, "every", 1.2),
     Workload("W2", "10 s tumbling count and sum by session, latest updates", SESSIONS, "last", 2.3),
     Workload("W2n", "the same, every update", SESSIONS, "every", 2.2),
+    Workload("W2r", "the same as W2, RocksDB in both", SESSIONS, "last", 2.3, store="rocksdb"),
     Workload("W2k", "the same as W2, 100,000 keys", MANY_KEYS, "last", 2.5),
+    Workload("W2kr", "the same as W2k, RocksDB in both", MANY_KEYS, "last", 2.5, store="rocksdb"),
     Workload("W3", "stream-table join, 1,000 rows", SESSIONS, "every", 1.5),
     Workload("W4", "stream-stream join, +-5 s, 1,000 keys, an output for every second record", SESSIONS, "every", 2.8),
     Workload("W5", "QoS: filter, repartition, window, global table join, filter", SESSIONS, "last", 2.0),

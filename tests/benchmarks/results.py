@@ -10,6 +10,6 @@ from benchmarks.results import Result, Side
 
 
 def result(jvm_answers: int = 10, *, late_cpu_us: float | None = 3.0) -> Result:
-    jvm = Side(Cost(1_000, 2.0, 4.0, late_cpu_us, 500.0), Outputs(12, jvm_answers, 77))
-    ours = Side(Cost(1_000, 1.0, 2.0, 1.5, 90.0), Outputs(15, 10, 77))
+    jvm = Side(Cost(1_000, 2.0, 4.0, late_cpu_us, 0.25, 500.0), Outputs(12, jvm_answers, 77))
+    ours = Side(Cost(1_000, 1.0, 2.0, 1.5, 0.0, 90.0), Outputs(15, 10, 77))
     return Result(WORKLOADS[1], jvm, ours)

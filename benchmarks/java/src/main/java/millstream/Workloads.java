@@ -49,7 +49,7 @@ final class Workloads {
         var made = new Workloads(input, output);
         switch (workload) {
             case "W1" -> made.transformed();
-            case "W2", "W2k", "W6" -> made.counted(true);
+            case "W2", "W2r", "W2k", "W2kr", "W6" -> made.counted(true);
             case "W2n" -> made.counted(false);
             case "W3" -> made.joined();
             case "W4" -> made.paired();
