@@ -1,4 +1,4 @@
-"""The two engines, as commands that run a workload."""
+"""The engines, as commands that run a workload."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from tests.kafka.artifacts import CACHE, KafkaUnavailableError, java
 
+from benchmarks.others import OTHERS, OtherName
 from benchmarks.workloads import Workload
 
-Engine = Literal["Kafka Streams", "Millstream"]
-ENGINES: tuple[Engine, ...] = ("Kafka Streams", "Millstream")
+Engine: TypeAlias = Literal["Kafka Streams", "Millstream"] | OtherName
+ENGINES: tuple[Engine, ...] = ("Kafka Streams", "Millstream")  # those that are compared unless more are asked for
 
 SOURCES = Path(__file__).parent / "java"
 BUILT = CACHE / "benchmarks"
@@ -50,6 +51,9 @@ class Run:
         arguments += [str(self.folder / "state"), str(commit_ms)]
         if self.engine == "Millstream":
             return [sys.executable, "-m", "benchmarks.programs", *arguments]
+        for other in OTHERS.values():
+            if other.name == self.engine:
+                return other.command(arguments)
         return [java(), *JVM_OPTIONS, "-cp", str(BUILT / "lib" / "*"), "millstream.Main", *arguments]
 
 

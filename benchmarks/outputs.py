@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from struct import Struct
 from typing import TypeAlias
 
 import msgspec
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from benchmarks.workloads import Compared
+from benchmarks.workloads import Compared, Windows
 
 Written: TypeAlias = tuple[bytes, bytes]  # key, value
 
@@ -19,6 +20,7 @@ BATCH = 10_000
 DELETED = b"null"
 MASK = (1 << 128) - 1
 
+_TIME = Struct(">q")
 _canonical = msgspec.json.Encoder(order="sorted").encode
 _parsed = msgspec.json.Decoder().decode
 
@@ -79,6 +81,28 @@ def read(bootstrap: str, topic: str) -> Iterable[Written]:
                 elif error.name() != "_PARTITION_EOF":
                     raise KafkaException(error)
                 position = (message.offset() or 0) + (error is None)
+
+
+def windowed(records: Iterable[Written], windows: Windows) -> Iterable[Written]:
+    r"""What libraries wrote whose values have their window's `start` and `end`, as Kafka Streams has it: in the key.
+
+    The end is exclusive. A session that has become longer takes the place of what it was.
+
+    >>> list(windowed([(b"k", b'{"start":1,"end":11,"n":2}')], "tumbling"))
+    [(b'k\x00\x00\x00\x00\x00\x00\x00\x01', b'{"n":2}')]
+    """
+    ends: dict[tuple[bytes, int], int] = {}
+    for key, value in records:
+        fields = _parsed(value)
+        start, end = fields.pop("start"), fields.pop("end", 0)
+        if windows == "tumbling":
+            yield key + _TIME.pack(start), _canonical(fields)
+            continue
+        before = ends.get((key, start))
+        ends[key, start] = end
+        if before is not None and before != end:
+            yield key + _TIME.pack(before - 1) + _TIME.pack(start), DELETED
+        yield key + _TIME.pack(end - 1) + _TIME.pack(start), _canonical(fields)
 
 
 def _every(records: Iterable[Written]) -> Outputs:

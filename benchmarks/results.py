@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from benchmarks.engines import Engine
 from benchmarks.measure import Cost
+from benchmarks.others import OtherName
 from benchmarks.outputs import Outputs
 from benchmarks.workloads import Workload
 
@@ -37,11 +39,18 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Both engines' runs of a workload."""
+    """The engines' runs of a workload. Of `others` a text says why there is none."""
 
     workload: Workload
     jvm: Side
     ours: Side
+    others: Mapping[OtherName, Side | str] = field(default_factory=dict)
+
+    @property
+    def sides(self) -> dict[Engine, Side]:
+        """All runs, by engine."""
+        ran: dict[Engine, Side] = {"Kafka Streams": self.jvm, "Millstream": self.ours}
+        return ran | {name: side for name, side in self.others.items() if isinstance(side, Side)}
 
     @property
     def ratio(self) -> float:
@@ -49,9 +58,14 @@ class Result:
         jvm = self.jvm.cost
         return (jvm.cpu_us if jvm.late_cpu_us is None else jvm.late_cpu_us) / self.ours.cost.cpu_us
 
+    def agrees(self, side: Side) -> bool:
+        """Whether a run gave the answers that Kafka Streams gave."""
+        return side.outputs.same_as(self.jvm.outputs)
+
     @property
     def same(self) -> bool:
-        return self.ours.outputs.same_as(self.jvm.outputs)
+        """Whether all runs gave the same answers."""
+        return all(map(self.agrees, self.sides.values()))
 
 
 def table(results: Sequence[Result]) -> str:
@@ -60,9 +74,34 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
+def others_table(results: Sequence[Result]) -> str:
+    """Millstream beside the other libraries that were asked for."""
+    names = list(results[0].others)
+    headings = ["workload", "Millstream: records/s", "CPU us", "peak MB"]
+    for name in names:
+        headings += [f"{name}: records/s", "CPU us", "peak MB", "same answers"]
+    rows = [headings, ["---", *("---:",) * (len(headings) - 1)]]
+    for result in results:
+        row = [result.workload.name, *_small(result.ours.cost)]
+        for name in names:
+            side = result.others[name]
+            row += [side, "", "", ""] if isinstance(side, str) else [*_small(side.cost), _yes(result.agrees(side))]
+        rows.append(row)
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+
+
+def _small(cost: Cost) -> tuple[str, str, str]:
+    return f"{cost.per_second:,.0f}", f"{cost.cpu_us:.2f}", f"{cost.peak_mb:.0f}"
+
+
+def _yes(same: bool) -> str:
+    return "yes" if same else "**no**"
+
+
 def _row(result: Result) -> tuple[str, ...]:
     jvm, ours = result.jvm.outputs, result.ours.outputs
-    answers = f"{ours.answers:,}" if result.same else f"**no**: {jvm.answers:,} and {ours.answers:,}"
+    same = result.agrees(result.ours)
+    answers = f"{ours.answers:,}" if same else f"**no**: {jvm.answers:,} and {ours.answers:,}"
     return (
         f"{result.workload.name} {result.workload.what}",
         *_used(result.jvm.cost),
@@ -73,7 +112,7 @@ def _row(result: Result) -> tuple[str, ...]:
         f"{result.ratio:.2f}",
         f"{result.workload.target:.1f}",
         f"{jvm.written:,} / {ours.written:,}",
-        f"yes, {answers}" if result.same else answers,
+        f"yes, {answers}" if same else answers,
     )
 
 
