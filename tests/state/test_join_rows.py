@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,6 +72,27 @@ def test_one_time_keeps_the_order_of_arrival_and_numbers_go_on() -> None:  # F4
     assert key is not None
     assert key[-4:] == b"\0\0\0\4"
     assert again.between("a", 0, 9) == [(5, "x"), (5, "y"), (5, "z"), (5, "w")]
+
+
+def test_rows_encoded_before_a_commit_are_numbered_like_others() -> None:  # F4
+    early, late = rows_with(10_000), rows_with(10_000)
+    late._soon = None
+    for number in range(2_000):
+        for rows in (early, late):
+            rows.put(f"k{number % 7}", f"v{number}", number)
+    assert len(early._fresh) < 512
+    assert early.take_changes() == late.take_changes()
+
+
+@pytest.mark.parametrize("more", [3, 2_000])
+def test_a_value_that_cannot_be_encoded_is_told_at_the_commit(more: int) -> None:
+    rows = rows_with(10_000)
+    rows.put("a", 7, 0)
+    for number in range(more):
+        rows.put("a", "v", number)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="expected a string"):
+            rows.take_changes()
 
 
 def test_old_rows_are_freed() -> None:  # W20

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 from millstream.model import Batch
 from millstream.serde import Serde
@@ -30,6 +31,14 @@ class Piece:
         return sum(map(len, self.rows.values()))
 
 
+class Columns(NamedTuple):
+    """Changelog records that are put together."""
+
+    timestamps: list[int]
+    keys: list[bytes]
+    values: list[bytes]
+
+
 class JoinRows:
     """One side's records of one task. Those at or before the newest timestamp less `retention_ms` are not found.
 
@@ -37,6 +46,9 @@ class JoinRows:
     as a whole. A look-up costs a bisection in its key's rows, in each piece that it reaches into, and the rows found; a
     late row a part of its key's rows that is bounded.
     """
+
+    # so many records are encoded together: soon, while the processor's caches have them, not all of them at a commit
+    _soon: int | None = 512
 
     def __init__(self, name: str, serdes: tuple[Serde[Any], Serde[Any]], retention_ms: int) -> None:
         self.name = name
@@ -47,7 +59,8 @@ class JoinRows:
         self._pieces: list[Piece] = []  # the latest first
         self._latest = Piece(0, 0)
         self._number = 0  # of the last row that the changelog has
-        self._fresh: list[tuple[Any, TimedValue]] = []  # keys and rows that the changelog does not have yet
+        self._fresh: list[tuple[Any, TimedValue]] = []  # keys and rows that are to be encoded for the changelog
+        self._columns = Columns([], [], [])  # what the changelog does not have yet
 
     def __len__(self) -> int:
         return sum(len(piece) for piece in self._pieces)
@@ -60,6 +73,9 @@ class JoinRows:
             return
         row = (timestamp, value)
         self._fresh.append((key, row))
+        if len(self._fresh) == self._soon:
+            with suppress(Exception):  # `take_changes` meets it again
+                self._encode()
         self._insert(key, row)
 
     def between(self, key: Any, first: int, last: int) -> list[TimedValue]:
@@ -129,17 +145,22 @@ class JoinRows:
 
     def take_changes(self) -> Changes:
         """The records put since the last call."""
+        self._encode()
+        changes = Changes(*self._columns)
+        self._columns = Columns([], [], [])
+        return changes
+
+    def _encode(self) -> None:
+        """What is fresh: all of it, or nothing where one cannot be encoded."""
         encode_key, encode_value, suffix = self.key.encode, self.value.encode, SUFFIX.pack
-        fresh = self._fresh
+        fresh, columns = self._fresh, self._columns
         numbered = enumerate(fresh, self._number + 1)
-        changes = Changes(
-            [row[0] for _, row in fresh],
-            [encode_key(key) + suffix(row[0], number & _NUMBERS) for number, (key, row) in numbered],
-            [encode_value(row[1]) for _, row in fresh],
-        )
+        keys = [encode_key(key) + suffix(row[0], number & _NUMBERS) for number, (key, row) in numbered]
+        columns.values.extend([encode_value(row[1]) for _, row in fresh])
+        columns.keys.extend(keys)
+        columns.timestamps.extend([row[0] for _, row in fresh])
         self._number = (self._number + len(fresh)) & _NUMBERS
         self._fresh = []
-        return changes
 
     def restore(self, batch: Batch) -> None:
         """Apply changelog records."""

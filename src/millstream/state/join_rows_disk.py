@@ -28,6 +28,8 @@ class StoredJoinRows(JoinRows):
     forgotten at once.
     """
 
+    _soon = None  # records are kept as they are until the disk has them
+
     def __init__(self, name: str, serdes: tuple[Serde[Any], Serde[Any]], retention_ms: int, *, disk: Disk) -> None:
         super().__init__(name, serdes, retention_ms)
         self.disk = disk
