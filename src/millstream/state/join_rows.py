@@ -76,7 +76,19 @@ class JoinRows:
         if len(self._fresh) == self._soon:
             with suppress(Exception):  # `take_changes` meets it again
                 self._encode()
-        self._insert(key, row)
+        piece = self._latest
+        if not piece.start <= timestamp < piece.end:
+            self._insert(key, row)
+            return
+        rows = piece.rows.get(key)
+        if rows is None:
+            piece.rows[key] = [row]
+        elif not isinstance(rows, list):
+            rows.add(row)
+        elif timestamp >= rows[-1][0] and len(rows) < FULL:
+            rows.append(row)
+        else:
+            piece.rows[key] = added(rows, row)
 
     def between(self, key: Any, first: int, last: int) -> list[TimedValue]:
         """(timestamp, value) of a key's records from `first` to `last`, both included."""
@@ -106,18 +118,8 @@ class JoinRows:
                     yield key, timestamp, value
 
     def _insert(self, key: Any, row: TimedValue) -> None:
-        piece, timestamp = self._latest, row[0]
-        if not piece.start <= timestamp < piece.end:
-            piece = self._piece(timestamp)
-        rows = piece.rows.get(key)
-        if rows is None:
-            piece.rows[key] = [row]
-        elif not isinstance(rows, list):
-            rows.add(row)
-        elif timestamp >= rows[-1][0] and len(rows) < FULL:
-            rows.append(row)
-        else:
-            piece.rows[key] = added(rows, row)
+        rows_of = self._piece(row[0]).rows
+        rows_of[key] = added(rows_of.get(key, []), row)
 
     def _piece(self, timestamp: int) -> Piece:
         """The one in which a time lies. When a new one is the latest, those are let go that are too old."""

@@ -35,7 +35,7 @@ class StoredJoinRows(JoinRows):
         self.disk = disk
         self._on_disk = DiskPieces(max(retention_ms // 2, 1))
         self._from = 0  # records of then or later are all in memory; of older ones those that the disk does not have
-        self._held = 0
+        self._known = 0  # rows in memory that the changelog has
         self._evicted: tuple[int, int, int] | None = None  # what there was after the last call of `evict`
         self._unwritten: list[tuple[Any, TimedValue]] = []
         self._encoded = [0, 0]  # rows and bytes that were encoded so far: what a record takes on average
@@ -79,17 +79,20 @@ class StoredJoinRows(JoinRows):
 
     # --- in memory
 
-    def _insert(self, key: Any, row: TimedValue) -> None:
-        self._held += 1
-        super()._insert(key, row)
+    @property
+    def _held(self) -> int:
+        """How many rows are in memory."""
+        return self._known + len(self._fresh)
 
     def _release(self, until: int) -> None:
-        self._held -= sum(len(piece) for piece in self._pieces if piece.end <= until)
+        self._known -= sum(len(piece) for piece in self._pieces if piece.end <= until)
         super()._release(until)
 
     def take_changes(self) -> Changes:
-        self._unwritten += self._fresh
-        return super().take_changes()
+        fresh, changes = self._fresh, super().take_changes()
+        self._unwritten += fresh
+        self._known += len(fresh)
+        return changes
 
     def restore(self, batch: Batch) -> None:
         raise AssertionError("what is restored goes to disk")
@@ -167,12 +170,13 @@ class StoredJoinRows(JoinRows):
         for key, row in (*self._unwritten, *self._fresh):
             if row[0] < self._from and (keys is None or key in keys) and row[0] > self.newest - self._retention_ms:
                 self._insert(key, row)
+                self._known += 1
 
     def _forget(self, rows_of: dict[Any, TimedValues], keys: Collection[Any]) -> None:
         """Without the rows of these keys that need not be in memory."""
         for key in keys:
             rows = rows_of.get(key)
             if rows is not None:
-                self._held -= forget(rows, self._from - 1)
+                self._known -= forget(rows, self._from - 1)
                 if not rows:
                     del rows_of[key]
