@@ -5,6 +5,7 @@ Few of them are a plain list of (timestamp, value); when it is `FULL` it becomes
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -15,7 +16,8 @@ _time = itemgetter(0)
 
 
 class ManyValues:
-    """A change costs a block's length, not that of the whole.
+    """A change costs a block's length, not that of the whole. Times lie together, so that to look among them for one
+    fetches little memory.
 
     >>> values = ManyValues([])
     >>> for time in range(3000):
@@ -24,11 +26,12 @@ class ManyValues:
     (3000, [(499, 499), (499, 2999), (500, 500)], True)
     """
 
-    __slots__ = ("_blocks", "_lasts")
+    __slots__ = ("_blocks", "_lasts", "_times")
 
     def __init__(self, few: list[TimedValue]) -> None:
         self._blocks = [few]
-        self._lasts = [few[-1][0] if few else -1]  # of each block, at least its last time
+        self._times = [array("q", [row[0] for row in few])]  # of each block
+        self._lasts = array("q", [few[-1][0] if few else -1])  # of each block, at least its last time
 
     def __len__(self) -> int:
         return sum(map(len, self._blocks))
@@ -40,30 +43,45 @@ class ManyValues:
             lasts[at] = timestamp
         else:
             at = bisect_right(lasts, timestamp)
-        block = self._blocks[at]
-        _add(block, row)
+        block, times = self._blocks[at], self._times[at]
+        if not times or timestamp >= times[-1]:
+            times.append(timestamp)
+            block.append(row)
+        else:
+            place = bisect_right(times, timestamp)
+            times.insert(place, timestamp)
+            block.insert(place, row)
         if len(block) > FULL:
-            half = len(block) // 2
-            self._blocks.insert(at + 1, block[half:])
-            del block[half:]
-            lasts.insert(at, block[-1][0])
+            self._split(at)
+
+    def _split(self, at: int) -> None:
+        block, times = self._blocks[at], self._times[at]
+        half = len(block) // 2
+        self._blocks.insert(at + 1, block[half:])
+        self._times.insert(at + 1, times[half:])
+        del block[half:], times[half:]
+        self._lasts.insert(at, times[-1])
 
     def between(self, first: int, last: int) -> list[TimedValue]:
-        at = bisect_left(self._lasts, first)
         found: list[TimedValue] = []
-        while at < len(self._blocks):
-            block = self._blocks[at]
-            if block and block[0][0] > last:
+        for at in range(bisect_left(self._lasts, first), len(self._lasts)):
+            times = self._times[at]
+            low = bisect_left(times, first)
+            high = bisect_right(times, last, low)
+            found += self._blocks[at][low:high]
+            if high < len(times):
                 break
-            found += _between(block, first, last)
-            at += 1
         return found
 
     def forget(self, until: int) -> int:
         whole = bisect_right(self._lasts, until)
         gone = sum(map(len, self._blocks[:whole]))
-        del self._blocks[:whole], self._lasts[:whole]
-        return gone + (_forget(self._blocks[0], until) if self._blocks else 0)
+        del self._blocks[:whole], self._times[:whole], self._lasts[:whole]
+        if not self._blocks:
+            return gone
+        part = bisect_right(self._times[0], until)
+        del self._blocks[0][:part], self._times[0][:part]
+        return gone + part
 
 
 TimedValues: TypeAlias = list[TimedValue] | ManyValues
