@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,13 +74,55 @@ def test_one_time_keeps_the_order_of_arrival_and_numbers_go_on() -> None:  # F4
     assert again.between("a", 0, 9) == [(5, "x"), (5, "y"), (5, "z"), (5, "w")]
 
 
+def test_rows_encoded_before_a_commit_are_numbered_like_others() -> None:  # F4
+    early, late = rows_with(10_000), rows_with(10_000)
+    late._soon = None
+    for number in range(2_000):
+        for rows in (early, late):
+            rows.put(f"k{number % 7}", f"v{number}", number)
+    assert len(early._fresh) < 512
+    assert early.take_changes() == late.take_changes()
+
+
+@pytest.mark.parametrize("more", [3, 2_000])
+def test_a_value_that_cannot_be_encoded_is_told_at_the_commit(more: int) -> None:
+    rows = rows_with(10_000)
+    rows.put("a", 7, 0)
+    for number in range(more):
+        rows.put("a", "v", number)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="expected a string"):
+            rows.take_changes()
+
+
 def test_old_rows_are_freed() -> None:  # W20
     rows = rows_with(160)
     for timestamp in range(10_000):
         rows.put(f"k{timestamp % 50}", "v", timestamp)
         rows.put("hot", "v", timestamp)
-        assert len(rows) <= 2 * (160 + 10 + 1)
-    assert len(rows._keys_of) <= 18
+        assert len(rows) <= 2 * (160 + 40)
+    assert len(rows._pieces) == 5
+
+
+def test_keys_that_get_no_more_rows_are_freed() -> None:  # W20
+    rows = rows_with(160)
+    for timestamp in range(100):
+        rows.put(f"k{timestamp}", "v", timestamp)
+    rows.put("future", "v", 1_000)
+    rows.put("late", "v", 841)
+    assert {key for piece in rows._pieces for key in piece.rows} == {"future", "late"}
+
+
+def test_a_key_with_many_rows() -> None:  # J7
+    rows, known, random = rows_with(1_000), list[tuple[int, int]](), Random(1)
+    for number in range(4_000):
+        timestamp = max(0, number // 2 - random.choice((0, 0, random.randrange(900))))
+        rows.put("hot", number, timestamp)
+        known.append((timestamp, number))
+    known.sort(key=lambda row: row[0])
+    for first in range(900, 2_100, 7):
+        for last in (first, first + 5, first + 700):
+            assert rows.between("hot", first, last) == [row for row in known if max(first, 1_000) <= row[0] <= last]
 
 
 def test_a_row_that_comes_too_late_is_not_kept() -> None:  # J7

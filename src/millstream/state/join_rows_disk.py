@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from operator import itemgetter
 from struct import Struct
 from typing import Any
@@ -13,6 +13,7 @@ from millstream.state.changes import Changes
 from millstream.state.disk import Disk, DiskBatch, Records
 from millstream.state.disk_pieces import TIME, DiskPieces, stored_times
 from millstream.state.join_rows import SUFFIX, JoinRows
+from millstream.state.timed_values import TimedValue, TimedValues, forget
 
 _ROW_BYTES = 150  # of a record, beside its encoded form: two places in lists, and its part of its key's
 _NOTE = Struct(">qi")  # the newest time, the last number
@@ -27,14 +28,16 @@ class StoredJoinRows(JoinRows):
     forgotten at once.
     """
 
+    _soon = None  # records are kept as they are until the disk has them
+
     def __init__(self, name: str, serdes: tuple[Serde[Any], Serde[Any]], retention_ms: int, *, disk: Disk) -> None:
         super().__init__(name, serdes, retention_ms)
         self.disk = disk
         self._on_disk = DiskPieces(max(retention_ms // 2, 1))
         self._from = 0  # records of then or later are all in memory; of older ones those that the disk does not have
-        self._held = 0
+        self._known = 0  # rows in memory that the changelog has
         self._evicted: tuple[int, int, int] | None = None  # what there was after the last call of `evict`
-        self._unwritten: list[tuple[Any, int, int, Any]] = []
+        self._unwritten: list[tuple[Any, TimedValue]] = []
         self._encoded = [0, 0]  # rows and bytes that were encoded so far: what a record takes on average
         self._last_written = 0
         note = disk.note()
@@ -45,7 +48,7 @@ class StoredJoinRows(JoinRows):
         """About as many as there are."""
         return self.disk.about()
 
-    def between(self, key: Any, first: int, last: int) -> list[tuple[int, Any]]:
+    def between(self, key: Any, first: int, last: int) -> list[TimedValue]:
         found = super().between(key, first, last)
         first = max(first, self.newest - self._retention_ms + 1)
         if first >= self._from:
@@ -62,7 +65,7 @@ class StoredJoinRows(JoinRows):
                 yield self.key.decode(data[TIME.size : -SUFFIX.size]), timestamp, self.value.decode(value)
         yield from super().all()
 
-    def _read(self, key: Any, first: int, last: int) -> list[tuple[int, Any]]:
+    def _read(self, key: Any, first: int, last: int) -> list[TimedValue]:
         """What the disk has from `first` to `last`."""
         data, decode, found = self.key.encode(key), self.value.decode, []
         for piece in self._on_disk.between(first, last):
@@ -76,18 +79,20 @@ class StoredJoinRows(JoinRows):
 
     # --- in memory
 
-    def _insert(self, key: Any, value: Any, timestamp: int) -> None:
-        self._held += 1
-        super()._insert(key, value, timestamp)
+    @property
+    def _held(self) -> int:
+        """How many rows are in memory."""
+        return self._known + len(self._fresh)
 
-    def _drop(self, keys: Iterable[Any], last: int) -> int:
-        gone = super()._drop(keys, last)
-        self._held -= gone
-        return gone
+    def _release(self, until: int) -> None:
+        self._known -= sum(len(piece) for piece in self._pieces if piece.end <= until)
+        super()._release(until)
 
     def take_changes(self) -> Changes:
-        self._unwritten += self._fresh
-        return super().take_changes()
+        fresh, changes = self._fresh, super().take_changes()
+        self._unwritten += fresh
+        self._known += len(fresh)
+        return changes
 
     def restore(self, batch: Batch) -> None:
         raise AssertionError("what is restored goes to disk")
@@ -119,7 +124,7 @@ class StoredJoinRows(JoinRows):
 
     def written(self) -> None:
         """What `take_changes` gave is on disk."""
-        late = {key for key, timestamp, _, _ in self._unwritten if timestamp < self._from}
+        late = {key for key, row in self._unwritten if row[0] < self._from}
         self._unwritten.clear()
         if late:
             self._trim(late)
@@ -149,21 +154,29 @@ class StoredJoinRows(JoinRows):
         since the last call.
         """
         known = (self.newest, len(self._fresh), self._held)
-        begin = max(self._from, min(self._keys_of, default=0) * self.piece_ms)
+        begin = max(self._from, self._pieces[-1].start if self._pieces else 0)
         until = self.newest + 1 if known == self._evicted else begin + (self.newest - begin) // 4 + 1
         if self._held and until > self._from:
             self._from = until
-            pieces = [piece for piece in self._keys_of if piece * self.piece_ms < until]
-            keys = {key for piece in pieces for key in self._keys_of[piece]}
-            for piece in pieces:
-                if (piece + 1) * self.piece_ms <= until:
-                    del self._keys_of[piece]
-            self._trim(keys)
+            self._release(until)
+            self._trim(None)
         self._evicted = (self.newest, len(self._fresh), self._held)
 
-    def _trim(self, keys: set[Any]) -> None:
-        """Of these keys keep in memory what has to be there."""
-        self._drop(keys, self._from - 1)
-        for key, timestamp, _, value in (*self._unwritten, *self._fresh):
-            if timestamp < self._from and key in keys and timestamp > self.newest - self._retention_ms:
-                self._insert(key, value, timestamp)
+    def _trim(self, keys: Collection[Any] | None) -> None:
+        """Of these keys, or all of them, keep in memory what has to be there."""
+        for piece in self._pieces:
+            if piece.start < self._from:
+                self._forget(piece.rows, list(piece.rows) if keys is None else keys)
+        for key, row in (*self._unwritten, *self._fresh):
+            if row[0] < self._from and (keys is None or key in keys) and row[0] > self.newest - self._retention_ms:
+                self._insert(key, row)
+                self._known += 1
+
+    def _forget(self, rows_of: dict[Any, TimedValues], keys: Collection[Any]) -> None:
+        """Without the rows of these keys that need not be in memory."""
+        for key in keys:
+            rows = rows_of.get(key)
+            if rows is not None:
+                self._known -= forget(rows, self._from - 1)
+                if not rows:
+                    del rows_of[key]

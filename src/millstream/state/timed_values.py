@@ -1,102 +1,126 @@
-"""Values in order of time and arrival, with cheap changes anywhere however many there are."""
+"""Values in order of time and arrival, with cheap changes anywhere however many there are.
+
+Few of them are a plain list of (timestamp, value); when it is `FULL` it becomes blocks of such lists.
+"""
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
+from operator import itemgetter
 from typing import Any, TypeAlias
 
-FULL = 1024
-
-
-class FewValues:
-    """Two lists. Putting a late value in between costs their length, which is `FULL` at most before they are cut."""
-
-    __slots__ = ("timestamps", "values")
-
-    def __init__(self) -> None:
-        self.timestamps: list[int] = []
-        self.values: list[Any] = []
-
-    def __len__(self) -> int:
-        return len(self.timestamps)
-
-    def add(self, timestamp: int, value: Any) -> None:
-        """Behind those of the same time."""
-        timestamps = self.timestamps
-        if not timestamps or timestamp >= timestamps[-1]:
-            timestamps.append(timestamp)
-            self.values.append(value)
-        else:
-            at = bisect_right(timestamps, timestamp)
-            timestamps.insert(at, timestamp)
-            self.values.insert(at, value)
-
-    def between(self, first: int, last: int) -> list[tuple[int, Any]]:
-        """(timestamp, value) from `first` to `last`, both included."""
-        timestamps = self.timestamps
-        low = bisect_left(timestamps, first)
-        high = bisect_right(timestamps, last, low)
-        return list(zip(timestamps[low:high], self.values[low:high], strict=True))
-
-    def forget(self, until: int) -> int:
-        """Without those up to a time; how many these were."""
-        gone = bisect_right(self.timestamps, until)
-        del self.timestamps[:gone], self.values[:gone]
-        return gone
-
-    def split(self) -> FewValues:
-        """Gives its later half away."""
-        half, later = len(self.timestamps) // 2, FewValues()
-        later.timestamps, later.values = self.timestamps[half:], self.values[half:]
-        del self.timestamps[half:], self.values[half:]
-        return later
+FULL = 128
+TimedValue: TypeAlias = tuple[int, Any]
+_time = itemgetter(0)
 
 
 class ManyValues:
-    """Blocks of `FewValues`; a change costs a block's length, not that of the whole.
+    """A change costs a block's length, not that of the whole. Times lie together, so that to look among them for one
+    fetches little memory.
 
-    >>> values = ManyValues(FewValues())
+    >>> values = ManyValues([])
     >>> for time in range(3000):
-    ...     values.add(time % 2500, time)
+    ...     values.add((time % 2500, time))
     >>> len(values), values.between(499, 500), len(values._blocks) > 2
     (3000, [(499, 499), (499, 2999), (500, 500)], True)
     """
 
-    __slots__ = ("_blocks", "_lasts")
+    __slots__ = ("_blocks", "_lasts", "_times")
 
-    def __init__(self, few: FewValues) -> None:
+    def __init__(self, few: list[TimedValue]) -> None:
         self._blocks = [few]
-        self._lasts = [few.timestamps[-1] if few.timestamps else -1]  # of each block, at least its last time
+        self._times = [array("q", [row[0] for row in few])]  # of each block
+        self._lasts = array("q", [few[-1][0] if few else -1])  # of each block, at least its last time
 
     def __len__(self) -> int:
         return sum(map(len, self._blocks))
 
-    def add(self, timestamp: int, value: Any) -> None:
-        at = min(bisect_right(self._lasts, timestamp), len(self._blocks) - 1)
-        block = self._blocks[at]
-        block.add(timestamp, value)
+    def add(self, row: TimedValue) -> None:
+        lasts, timestamp = self._lasts, row[0]
+        if timestamp >= lasts[-1]:
+            at = len(lasts) - 1
+            lasts[at] = timestamp
+        else:
+            at = bisect_right(lasts, timestamp)
+        block, times = self._blocks[at], self._times[at]
+        if not times or timestamp >= times[-1]:
+            times.append(timestamp)
+            block.append(row)
+        else:
+            place = bisect_right(times, timestamp)
+            times.insert(place, timestamp)
+            block.insert(place, row)
         if len(block) > FULL:
-            self._blocks.insert(at + 1, block.split())
-            self._lasts.insert(at, block.timestamps[-1])
-            at += 1
-        self._lasts[at] = max(self._lasts[at], timestamp)
+            self._split(at)
 
-    def between(self, first: int, last: int) -> list[tuple[int, Any]]:
-        at = bisect_left(self._lasts, first)
-        found: list[tuple[int, Any]] = []
-        while at < len(self._blocks):
-            block = self._blocks[at]
-            if block.timestamps and block.timestamps[0] > last:
+    def _split(self, at: int) -> None:
+        block, times = self._blocks[at], self._times[at]
+        half = len(block) // 2
+        self._blocks.insert(at + 1, block[half:])
+        self._times.insert(at + 1, times[half:])
+        del block[half:], times[half:]
+        self._lasts.insert(at, times[-1])
+
+    def between(self, first: int, last: int) -> list[TimedValue]:
+        found: list[TimedValue] = []
+        for at in range(bisect_left(self._lasts, first), len(self._lasts)):
+            times = self._times[at]
+            low = bisect_left(times, first)
+            high = bisect_right(times, last, low)
+            found += self._blocks[at][low:high]
+            if high < len(times):
                 break
-            found += block.between(first, last)
-            at += 1
         return found
 
     def forget(self, until: int) -> int:
         whole = bisect_right(self._lasts, until)
         gone = sum(map(len, self._blocks[:whole]))
-        del self._blocks[:whole], self._lasts[:whole]
-        return gone + (self._blocks[0].forget(until) if self._blocks else 0)
+        del self._blocks[:whole], self._times[:whole], self._lasts[:whole]
+        if not self._blocks:
+            return gone
+        part = bisect_right(self._times[0], until)
+        del self._blocks[0][:part], self._times[0][:part]
+        return gone + part
 
 
-TimedValues: TypeAlias = FewValues | ManyValues
+TimedValues: TypeAlias = list[TimedValue] | ManyValues
+
+
+def added(values: TimedValues, row: TimedValue) -> TimedValues:
+    """With one more, behind those of the same time."""
+    if isinstance(values, list):
+        if len(values) < FULL:
+            _add(values, row)
+            return values
+        values = ManyValues(values)
+    values.add(row)
+    return values
+
+
+def between(values: TimedValues, first: int, last: int) -> list[TimedValue]:
+    """Those from `first` to `last`, both included."""
+    return _between(values, first, last) if isinstance(values, list) else values.between(first, last)
+
+
+def forget(values: TimedValues, until: int) -> int:
+    """Without those up to a time; how many these were."""
+    return _forget(values, until) if isinstance(values, list) else values.forget(until)
+
+
+def _add(values: list[TimedValue], row: TimedValue) -> None:
+    if not values or row[0] >= values[-1][0]:
+        values.append(row)
+    else:
+        values.insert(bisect_right(values, row[0], key=_time), row)
+
+
+def _between(values: list[TimedValue], first: int, last: int) -> list[TimedValue]:
+    low = bisect_left(values, first, key=_time)
+    return values[low : bisect_right(values, last, low, key=_time)]
+
+
+def _forget(values: list[TimedValue], until: int) -> int:
+    gone = bisect_right(values, until, key=_time)
+    del values[:gone]
+    return gone
