@@ -15,6 +15,8 @@ from benchmarks.workloads import Workload
 
 Engine = Literal["Kafka Streams", "Millstream"]
 ENGINES: tuple[Engine, ...] = ("Kafka Streams", "Millstream")
+# "throughput": large batches that linger. "latency": no linger, and else the engine's defaults.
+Tuning = Literal["throughput", "latency"]
 
 SOURCES = Path(__file__).parent / "java"
 BUILT = CACHE / "benchmarks"
@@ -35,6 +37,7 @@ class Run:
     bootstrap: str
     folder: Path
     commit_ms: int
+    tuning: Tuning = "throughput"
 
     @property
     def application_id(self) -> str:
@@ -47,7 +50,7 @@ class Run:
     def command(self) -> list[str]:
         arguments = [self.workload.name, self.bootstrap, self.application_id, self.workload.load.topic, self.output]
         commit_ms = min(self.commit_ms, EXACTLY_ONCE_COMMIT_MS) if self.workload.exactly_once else self.commit_ms
-        arguments += [str(self.folder / "state"), str(commit_ms)]
+        arguments += [str(self.folder / "state"), str(commit_ms), self.tuning]
         if self.engine == "Millstream":
             return [sys.executable, "-m", "benchmarks.programs", *arguments]
         return [java(), *JVM_OPTIONS, "-cp", str(BUILT / "lib" / "*"), "millstream.Main", *arguments]
