@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench bench-broker bench-fail-over bench-keys bench-micro bench-restore bench-tasks soak test nightly lint style types layers format
+.PHONY: help demo bench bench-broker bench-fail-over bench-keys bench-latency bench-micro bench-restore bench-start bench-tasks bench-workers soak test nightly lint style types layers format
 
 help:
 	@echo 'make demo [ARGS="..."]   a live match and its alerts, in this terminal'
@@ -13,9 +13,12 @@ help:
 	@echo 'make bench [ARGS="..."]  Kafka Streams and Millstream on the same Apache Kafka (Java, Maven, Linux)'
 	@echo 'make bench-broker [ARGS="..."]  the embedded broker beside Apache Kafka: throughput, latencies, CPU'
 	@echo 'make bench-keys [ARGS="..."]  cost per record with few rows in the stores and with many; --short: a minute'
+	@echo 'make bench-latency [ARGS="..."]  from a record to its output at 5,000 records a second, on both engines'
 	@echo 'make bench-micro [ARGS="..."]  CPU of a record by operator, keys and size of rounds; --against REVISION: the ratio'
 	@echo 'make bench-restore [ARGS="..."]  how fast a store of a million rows is restored, beside a plain client'
+	@echo 'make bench-start [ARGS="..."]  from the start of a process to its first output, on both engines'
 	@echo 'make bench-tasks [ARGS="..."]  what 64 tasks cost at a trickle, and what a rebalance takes from those that stay'
+	@echo 'make bench-workers [ARGS="..."]  what a second worker adds to one, on four partitions'
 	@echo 'make soak [ARGS="..."]   half an hour at full load: memory and open files must not grow'
 	@echo 'make bench-fail-over [ARGS="..."]  how long a task is away when its worker is killed, with a standby copy and without'
 	@echo 'make lint                style, types and the layers of the package'
@@ -40,14 +43,23 @@ bench-broker: .venv/installed
 bench-keys: .venv/installed
 	@$(BIN)/python -m benchmarks.keys $(ARGS)
 
+bench-latency: .venv/installed
+	@$(BIN)/python -m benchmarks.latency $(ARGS)
+
 bench-micro: .venv/installed
 	@$(BIN)/python -m benchmarks.micro $(ARGS)
 
 bench-restore: .venv/installed
 	@$(BIN)/python -m benchmarks.restore $(ARGS)
 
+bench-start: .venv/installed
+	@$(BIN)/python -m benchmarks.start $(ARGS)
+
 bench-tasks: .venv/installed
 	@$(BIN)/python -m benchmarks.tasks $(ARGS)
+
+bench-workers: .venv/installed
+	@$(BIN)/python -m benchmarks.workers $(ARGS)
 
 soak: .venv/installed
 	@$(BIN)/python -m benchmarks.soak $(ARGS)

@@ -16,6 +16,8 @@ from benchmarks.workloads import Workload
 
 Engine: TypeAlias = Literal["Kafka Streams", "Millstream"] | OtherName
 ENGINES: tuple[Engine, ...] = ("Kafka Streams", "Millstream")  # those that are compared unless more are asked for
+# "throughput": large batches that linger. "latency": no linger, and else the engine's defaults.
+Tuning = Literal["throughput", "latency"]
 
 SOURCES = Path(__file__).parent / "java"
 BUILT = CACHE / "benchmarks"
@@ -36,6 +38,7 @@ class Run:
     bootstrap: str
     folder: Path
     commit_ms: int
+    tuning: Tuning = "throughput"
 
     @property
     def application_id(self) -> str:
@@ -48,7 +51,7 @@ class Run:
     def command(self) -> list[str]:
         arguments = [self.workload.name, self.bootstrap, self.application_id, self.workload.load.topic, self.output]
         commit_ms = min(self.commit_ms, EXACTLY_ONCE_COMMIT_MS) if self.workload.exactly_once else self.commit_ms
-        arguments += [str(self.folder / "state"), str(commit_ms)]
+        arguments += [str(self.folder / "state"), str(commit_ms), self.tuning]
         if self.engine == "Millstream":
             return [sys.executable, "-m", "benchmarks.programs", *arguments]
         for other in OTHERS.values():

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.engines import Run
+from benchmarks.node import on_core
 from benchmarks.progress import Progress
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -92,7 +93,7 @@ def measure(run: Run, records: int, core: int, limit_s: float) -> Cost:
     progress = Progress(run.bootstrap, run.application_id, run.workload.load.topic)
     started = time.monotonic()
     marks = [Mark(0.0, 0.0, 0)]
-    with _running(run, core) as process:
+    with running(run, core) as process:
         while True:
             done = progress.complete(records)
             committed = progress.committed()
@@ -101,7 +102,7 @@ def measure(run: Run, records: int, core: int, limit_s: float) -> Cost:
             if process.poll() is not None or wall_s > limit_s:
                 raise RuntimeError(
                     f"{run.engine} on {run.workload.name} {_fate(process)} with {committed} of {records} records "
-                    f"committed:\n{_log(run).read_text(errors='replace')[-3000:]}"
+                    f"committed:\n{log_of(run).read_text(errors='replace')[-3000:]}"
                 )
             if work > marks[-1].work:
                 marks.append(Mark(wall_s, cpu_s(process.pid), work, compiling_s(process.pid)))
@@ -138,12 +139,14 @@ def peak_mb(pid: int) -> float:
 
 
 @contextmanager
-def _running(run: Run, core: int) -> Iterator[subprocess.Popen[bytes]]:
+def running(run: Run, core: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """The application of a run, on one core or on all, with a folder for its state and its log."""
     run.folder.mkdir(parents=True)
-    with _log(run).open("wb") as log:
+    with log_of(run).open("wb") as log:
         process = subprocess.Popen(
-            ["taskset", "-c", str(core), *run.command()],
+            [*on_core(core), *run.command()],
             cwd=ROOT,
+            env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -152,6 +155,11 @@ def _running(run: Run, core: int) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             end(process)
+
+
+def _environment() -> dict[str, str]:
+    """What a process is given: bytecode of modules is kept, as it is of programs that are installed."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -164,7 +172,8 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait(STOP_LIMIT_S)
 
 
-def _log(run: Run) -> Path:
+def log_of(run: Run) -> Path:
+    """What the application has said."""
     return run.folder / "log"
 
 

@@ -14,25 +14,30 @@ LIMIT_S = 60.0
 JVM_OPTIONS = ("-Xms1g", "-Xmx1g", "-XX:+UseParallelGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
 
 
-def node(core: int) -> ApacheKafka:
-    """One node with a server's settings, on one core."""
-    return ApacheKafka(jvm_options=JVM_OPTIONS, run_by=("taskset", "-c", str(core)))
+def node(core: int | None = None) -> ApacheKafka:
+    """One node with a server's settings, on one core or on all."""
+    return ApacheKafka(jvm_options=JVM_OPTIONS, run_by=on_core(core))
+
+
+def on_core(core: int | None) -> tuple[str, ...]:
+    """The program, with its arguments, that runs another on one core; none: it may use all."""
+    return () if core is None else ("taskset", "-c", str(core))
 
 
 class Topics:
-    """Topics of one partition: made, filled, removed."""
+    """Topics, of one partition unless told otherwise: made, filled, removed."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
-    def create(self, topic: str) -> None:
-        for done in self._admin.create_topics([NewTopic(topic, 1, 1)]).values():
+    def create(self, topic: str, partitions: int = 1) -> None:
+        for done in self._admin.create_topics([NewTopic(topic, partitions, 1)]).values():
             done.result(LIMIT_S)
 
-    def fill(self, topic: str, rows: Iterable[Row]) -> None:
-        """Create a topic with these records; returns when all are acknowledged."""
-        self.create(topic)
+    def fill(self, topic: str, rows: Iterable[Row], partitions: int = 1) -> None:
+        """Create a topic with these records, over its partitions by key; returns when all are acknowledged."""
+        self.create(topic, partitions)
         settings = {
             "bootstrap.servers": self._bootstrap,
             "compression.type": "lz4",
@@ -46,7 +51,7 @@ class Topics:
             for number, (key, value, timestamp) in enumerate(rows):
                 while True:
                     try:
-                        producer.produce(topic, value, key, partition=0, timestamp=timestamp)
+                        producer.produce(topic, value, key, timestamp=timestamp)
                         break
                     except BufferError:
                         producer.poll(0.05)

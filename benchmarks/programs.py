@@ -1,7 +1,7 @@
 """The workloads as Millstream applications; java/ has the same for Kafka Streams.
 
-`python -m benchmarks.programs WORKLOAD BOOTSTRAP APPLICATION_ID INPUT OUTPUT STATE_DIR COMMIT_INTERVAL_MS` runs one
-until SIGTERM.
+`python -m benchmarks.programs WORKLOAD BOOTSTRAP APPLICATION_ID INPUT OUTPUT STATE_DIR COMMIT_INTERVAL_MS TUNING` runs
+one until SIGTERM.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def application(workload: str, application_id: str, source: str, output: str, **
 
 
 if __name__ == "__main__":
-    workload, bootstrap, application_id, source, output, state_dir, commit_ms = sys.argv[1:]
+    workload, bootstrap, application_id, source, output, state_dir, commit_ms, tuning = sys.argv[1:]
     application(
         workload,
         application_id,
@@ -175,4 +175,5 @@ if __name__ == "__main__":
         bootstrap_servers=bootstrap,
         state_dir=state_dir,
         commit_interval=int(commit_ms),
+        producer={"linger.ms": 0} if tuning == "latency" else {},
     ).run()

@@ -9,20 +9,20 @@ LIMIT_S = 10.0
 
 
 class Progress:
-    """Of one application that reads one topic of one partition, and its own repartition topics."""
+    """Of one application that reads one topic, and its own repartition topics of one partition."""
 
-    def __init__(self, bootstrap: str, application_id: str, topic: str) -> None:
+    def __init__(self, bootstrap: str, application_id: str, topic: str, partitions: int = 1) -> None:
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
         self._group = application_id
         # asked as a consumer of the group, which it never joins: while the group's coordinator is still being loaded,
         # librdkafka 2.16's `list_consumer_group_offsets` may crash the process
         self._reader = Consumer({"bootstrap.servers": bootstrap, "group.id": application_id, "log_level": 0})
-        self._input = TopicPartition(topic, 0)
+        self._inputs = [TopicPartition(topic, number) for number in range(partitions)]
         self._between: list[TopicPartition] | None = None  # known from the first commit on
 
     def committed(self) -> int:
         """Records of the input that are processed and committed."""
-        return self._committed([self._input]).get(self._input.topic, 0)
+        return sum(self._committed(self._inputs).values())
 
     def repartitioned(self) -> int:
         """Records of the repartition topics that are processed and committed."""
@@ -34,7 +34,7 @@ class Progress:
             return False
         committed = self._committed(self._repartition())
         try:
-            return all(committed.get(name, 0) >= end for name, end in self._ends().items())
+            return all(committed.get(partition, 0) >= end for partition, end in self._ends().items())
         except KafkaException:  # a node that has too little of a processor may lose its leadership for a moment
             return False
 
@@ -46,16 +46,16 @@ class Progress:
                 self._between = [TopicPartition(name, 0) for name in own]
         return self._between or []
 
-    def _committed(self, partitions: list[TopicPartition]) -> dict[str, int]:
+    def _committed(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
         try:
             answer = self._reader.committed(partitions, timeout=LIMIT_S) if partitions else []
         except KafkaException:  # the group is not there yet
             return {}
-        return {each.topic: max(each.offset, 0) for each in answer}
+        return {TopicPartition(each.topic, each.partition): max(each.offset, 0) for each in answer}
 
-    def _ends(self) -> dict[str, int]:
+    def _ends(self) -> dict[TopicPartition, int]:
         if not self._repartition():
             return {}
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         asked = self._admin.list_offsets(dict.fromkeys(self._repartition(), latest))
-        return {partition.topic: done.result(LIMIT_S).offset for partition, done in asked.items()}
+        return {partition: done.result(LIMIT_S).offset for partition, done in asked.items()}

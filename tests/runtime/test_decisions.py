@@ -51,6 +51,7 @@ def test_waiting_is_for_those_without_work():
     assert idle_wait_ms(worked=False, held_back=False, until_timer_ms=None) == 100
     assert idle_wait_ms(worked=False, held_back=True, until_timer_ms=None) == 20
     assert idle_wait_ms(worked=False, held_back=True, until_timer_ms=None, asked=True) == 2
+    assert idle_wait_ms(worked=False, held_back=False, until_timer_ms=None, without_tasks=True) == 20
     assert idle_wait_ms(worked=False, held_back=False, until_timer_ms=7) == 7
     assert idle_wait_ms(worked=False, held_back=False, until_timer_ms=0) == 0
 

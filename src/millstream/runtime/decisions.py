@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from millstream.model import TopicPartition
 
 IDLE_WAIT_MS = 100
-HELD_WAIT_MS = 20
+HELD_WAIT_MS = GROUP_WAIT_MS = 20
 ASKED_WAIT_MS = 2
 CHUNK_MS = 10
 SMALLEST_CHUNK, LARGEST_CHUNK = 10, 5_000
@@ -78,13 +78,24 @@ def chunk_rows(rows: int, elapsed_ms: float, before: int) -> int:
     return max(SMALLEST_CHUNK, min(wanted, before * 2, LARGEST_CHUNK))
 
 
-def idle_wait_ms(*, worked: bool, held_back: bool, until_timer_ms: int | None, asked: bool = False) -> int:
-    """How long the next fetch may wait for records; not long where somebody has `asked` for something that is to come.
+def idle_wait_ms(
+    *, worked: bool, held_back: bool, until_timer_ms: int | None, asked: bool = False, without_tasks: bool = False
+) -> int:
+    """How long the next fetch may wait for records.
+
+    Not long where somebody has `asked` for something that is to come, nor where the group has given no task: it does
+    not end the wait for records.
 
     >>> idle_wait_ms(worked=False, held_back=False, until_timer_ms=None)
     100
     """
     if worked:
         return 0
-    wait = ASKED_WAIT_MS if asked else HELD_WAIT_MS if held_back else IDLE_WAIT_MS
+    wait = IDLE_WAIT_MS
+    if asked:
+        wait = ASKED_WAIT_MS
+    elif held_back:
+        wait = HELD_WAIT_MS
+    elif without_tasks:
+        wait = GROUP_WAIT_MS
     return wait if until_timer_ms is None else max(0, min(wait, until_timer_ms))

@@ -26,7 +26,7 @@ from millstream.runtime.worker_tables import WorkerTables
 
 LOG = logging.getLogger("millstream.runtime")
 
-SERVE_MS = 5
+SERVE_MS = 1
 
 
 class Loop:
@@ -152,6 +152,7 @@ class Loop:
                 held_back=self._processing.held_back,
                 until_timer_ms=self._until_timer(),
                 asked=self.asked or self._outlet.held > 0,
+                without_tasks=not len(self._tasks),
             )
         )
 

@@ -5,6 +5,8 @@ These are the only calls of the runtime that wait for their answers in one place
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from millstream.client.contract import Admin, DataConsumer
 from millstream.config import Settings
 from millstream.errors import KafkaError
@@ -21,10 +23,12 @@ def start_up(topology: Topology, settings: Settings, admin: Admin, ground: Groun
     """Everything that must stand before a worker joins the group; raises what speaks against it."""
     prepared = look_up(topology, settings, admin)
     table = prepared.table
+    found = None
     if (partitions := prepared.existing.get(table.topic)) is not None:
-        table.check(ground.claims(table.topic, partitions))
+        found = ground.claims(table.topic, partitions)
+        table.check(found)
     create(prepared, settings, admin)
-    ground.claim(table)
+    ground.claim(table, found)
     return prepared
 
 
@@ -37,9 +41,12 @@ class Ground:
         self._clock = clock
         self._limit_ms = limit_ms
 
-    def claim(self, table: TaskTable) -> None:
-        """Claim what nobody has claimed, then look again: another worker may have been faster."""
-        missing = table.missing(self.claims(table.topic, len(table.tasks)))
+    def claim(self, table: TaskTable, found: Mapping[TopicPartition, Claim] | None) -> None:
+        """Claim what nobody has claimed, then look again: another worker may have been faster.
+
+        What was `found` before stays as it is; None: nobody has looked.
+        """
+        missing = table.missing(self.claims(table.topic, len(table.tasks)) if found is None else found)
         if not missing:
             return
         self._outlet.send(missing)
