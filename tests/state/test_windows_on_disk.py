@@ -66,7 +66,7 @@ class Both:
             row = segment.get(key)
             segment.dirty[key] = self.now
             if row is None:
-                segment.rows[key] = [1, self.now, f"{key}@{start}"]
+                segment.rows[key] = [1, self.now, key, segment.window, None]
             elif row[0] % 4 == 3:
                 segment.remove(key)
             else:

@@ -37,7 +37,9 @@ class Segment:
 
 
 class WindowRows:
-    """The rows of one task's window store by window start and key: [value, timestamp, windowed key].
+    """The rows of one task's window store by window start and key: [value, timestamp, key, window, note].
+
+    The note is None, or what the node keeps there that updates the row, such as its windowed key.
 
     Windows that start at `limit()` or before are forgotten; it is asked whenever a window opens at a new moment. That
     is `retention_ms` before the newest start (rule W20), unless nodes say what they need in `limits`. With `by_key` a
@@ -142,13 +144,13 @@ class WindowRows:
             return Windowed(key, segment.window)
         row = segment.get(key)
         segment.dirty[key] = timestamp
-        windowed: Windowed[Any] = Windowed(key, segment.window) if row is None else row[2]
+        windowed: Windowed[Any] = Windowed(key, segment.window) if row is None else windowed_key(row)
         if value is None:
             if row is not None:
                 segment.remove(key)
                 self._drop(key, start)
         elif row is None:
-            self._add(segment, key, start, [value, timestamp, windowed])
+            self._add(segment, key, start, [value, timestamp, key, segment.window, windowed])
         else:
             row[0], row[1] = value, timestamp
         return windowed
@@ -243,10 +245,18 @@ class WindowRows:
             if start <= self.gone:
                 continue
             if value is not None:
-                self._add(segment, key, start, [self.value.decode(value), timestamp, Windowed(key, segment.window)])
+                self._add(segment, key, start, [self.value.decode(value), timestamp, key, segment.window, None])
                 self._newest = max(self._newest, timestamp)
             elif segment.rows.pop(key, None) is not None:
                 self._drop(key, start)
+
+
+def windowed_key(row: Row) -> Windowed[Any]:
+    """The row's windowed key, made once and then kept as its note."""
+    if row[4] is None:
+        row[4] = Windowed(row[2], row[3])
+    windowed: Windowed[Any] = row[4]
+    return windowed
 
 
 def in_order(serde: Serde[Any], rows: Iterable[tuple[Any, Row | None]]) -> list[tuple[bytes, Any, Row]]:
