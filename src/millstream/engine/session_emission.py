@@ -15,7 +15,7 @@ from millstream.plan.nodes import Aggregate
 from millstream.serde import Window, Windowed, window_of
 from millstream.state import Session
 
-Told: TypeAlias = Sequence[tuple[Window, Any]]  # bounds and values, as they were told
+Told: TypeAlias = Sequence[tuple[int, int, Any]]  # start, end and value, as they were told
 Tell: TypeAlias = Callable[[Any, Window, Any, Any], None]  # key, bounds, new and old value
 Update: TypeAlias = tuple[Any, Window, Any, Any, Place]  # the same, and what it came from
 
@@ -59,7 +59,7 @@ class EverySession:
         self._context = parts.context
 
     def before(self, found: Sequence[Session]) -> Told:
-        return [(window_of((session.start, session.end)), session.value) for session in found]
+        return [(session.start, session.end, session.value) for session in found]
 
     def after(self, told: Told, session: Session) -> None:
         context, key, bounds = self._context, session.key, session.bounds
@@ -68,8 +68,8 @@ class EverySession:
         if told and bounds.start != bounds.end:
             session.value = None  # who looks it up while the tombstones pass finds nothing
             try:
-                for window, was in told:
-                    self._tell(key, window, None, was)
+                for start, end, was in told:
+                    self._tell(key, window_of((start, end)), None, was)
             finally:
                 session.value = value
         self._tell(key, bounds, value, None)
@@ -96,7 +96,7 @@ class LatestSessions:
         for session in found:
             was = self._pending.pop(session, None)
             if was is None:
-                was = [(window_of((session.start, session.end)), session.value)]
+                was = [(session.start, session.end, session.value)]
             told = [*told, *was] if told else was
         return told
 
@@ -131,12 +131,11 @@ class LatestSessions:
         for session, told in pending.items():
             if places:
                 place = places[session]
-            old = None
-            bounds = window_of((session.start, session.end))
-            for before, was in told:
-                if session.alive and before == bounds:
+            key, start, end, alive, old = session.key, session.start, session.end, session.alive, None
+            for first, last, was in told:
+                if alive and first == start and last == end:
                     old = was
                 else:
-                    yield session.key, before, None, was, place
-            if session.alive:
-                yield session.key, bounds, session.value, old, place
+                    yield key, window_of((first, last)), None, was, place
+            if alive:
+                yield key, window_of((start, end)), session.value, old, place

@@ -51,22 +51,26 @@ def windowed_aggregate(
         """Whether the record goes on to its next window."""
         row = segment.get(key)
         try:
-            old = none() if row is None else row[0]
-            new = first(key, value) if row is None else then(key, value, old)
+            if row is None:
+                old = None if none is None else none()
+                new = first(key, value)
+            else:
+                old = row[0]
+                new = then(key, value, old)
         except Exception as error:
             failed(node.name, node.site, error)
             return False
-        if row is not None and row[1] > timestamp:  # W4
-            timestamp = row[1]
-        segment.dirty[key] = timestamp
         if row is None:
             row = [new, timestamp, key, segment.window, None]
             if new is not None:
                 segment.rows[key] = row
         else:
+            if row[1] > timestamp:  # W4
+                timestamp = row[1]
             row[0], row[1] = new, timestamp
             if new is None:
                 segment.remove(key)
+        segment.dirty[key] = timestamp
         if closer is None:
             emit(row, old)
         return True

@@ -91,13 +91,15 @@ class SessionRows:
         if not self.limits and first <= self.largest_end - self.retention_ms:
             first = self.largest_end - self.retention_ms + 1
         earlier = self._earlier.get(key)
+        is_near = latest.end >= first and latest.start <= last
+        if earlier is None or earlier[-1].end < first:
+            return [latest] if is_near else []
         found: list[Session] = []
-        if earlier is not None and earlier[-1].end >= first:
-            for at in range(bisect_left(earlier, first, key=_end), len(earlier)):
-                if earlier[at].start > last:
-                    return found
-                found.append(earlier[at])
-        if latest.end >= first and latest.start <= last:
+        for at in range(bisect_left(earlier, first, key=_end), len(earlier)):
+            if earlier[at].start > last:
+                return found
+            found.append(earlier[at])
+        if is_near:
             found.append(latest)
         return found
 
