@@ -70,7 +70,7 @@ def windowed_aggregate(
             row[0], row[1] = new, timestamp
             if new is None:
                 segment.remove(key)
-        segment.dirty[key] = timestamp
+        segment.dirty[key] = row
         if closer is None:
             emit(row, old)
         return True

@@ -19,9 +19,10 @@ LAST_MS = 2**63 - 1
 
 
 class Segment:
-    """The windows that start at one moment: rows by key, and the keys that the changelog does not have yet.
+    """The windows that start at one moment: rows by key, and those that the changelog does not have yet.
 
-    `get(key)` finds a row. Whoever changes a row in place, or puts another one into `rows`, notes it in `dirty`.
+    `get(key)` finds a row. Whoever changes a row in place, puts another one into `rows`, or removes one, which then has
+    the value None, notes it in `dirty`.
     """
 
     __slots__ = ("dirty", "get", "rows", "window")
@@ -29,7 +30,7 @@ class Segment:
     def __init__(self, window: Window) -> None:
         self.window = window
         self.rows: dict[Any, Row | None] = {}
-        self.dirty: dict[Any, int] = {}
+        self.dirty: dict[Any, Row] = {}
         self.get: Callable[[Any], Row | None] = self.rows.get
 
     def remove(self, key: Any) -> None:
@@ -143,17 +144,17 @@ class WindowRows:
         if start <= self.gone:
             return Windowed(key, segment.window)
         row = segment.get(key)
-        segment.dirty[key] = timestamp
-        windowed: Windowed[Any] = Windowed(key, segment.window) if row is None else windowed_key(row)
-        if value is None:
-            if row is not None:
-                segment.remove(key)
-                self._drop(key, start)
-        elif row is None:
-            self._add(segment, key, start, [value, timestamp, key, segment.window, windowed])
+        if row is None:
+            row = [value, timestamp, key, segment.window, None]
+            if value is not None:
+                self._add(segment, key, start, row)
         else:
             row[0], row[1] = value, timestamp
-        return windowed
+            if value is None:
+                segment.remove(key)
+                self._drop(key, start)
+        segment.dirty[key] = row
+        return windowed_key(row)
 
     # --- what is forgotten
 
@@ -219,13 +220,10 @@ class WindowRows:
         values: list[bytes | None] = []
         timestamps: list[int] = []
         for start, segment in self._touched.items():
-            dirty, end = segment.dirty, suffix(start, 0)
-            rows = list(map(segment.rows.get, dirty))
-            keys += [encode_key(key) + end for key in dirty]
-            values += [None if row is None else encode_value(row[0]) for row in rows]
-            timestamps += [
-                timestamp if row is None else row[1] for timestamp, row in zip(dirty.values(), rows, strict=True)
-            ]
+            end, rows = suffix(start, 0), segment.dirty.values()
+            keys += [encode_key(key) + end for key in segment.dirty]
+            values += [None if row[0] is None else encode_value(row[0]) for row in rows]
+            timestamps += [row[1] for row in rows]
             self._taken(segment)
         self._touched.clear()
         self.forget()

@@ -52,7 +52,7 @@ class StoredSegment(Segment):
         super().__init__(window)
         self.rows = self.known = KnownRows(load, complete=complete)
         self.get = self.known.__getitem__
-        self.unwritten: dict[Any, int] = {}
+        self.unwritten: dict[Any, Row] = {}
         self.counted = 0
 
     def remove(self, key: Any) -> None:
