@@ -135,7 +135,7 @@ def _ordered(row: Spec) -> Spec:
 def _contents(rows: Any, wanted: list[Spec]) -> list[Spec]:
     timed = any("timestamp" in row for row in wanted)
     if isinstance(rows, WindowRows):
-        return [_row(row[2], *row[:2]) for _, _, row in rows.all()]
+        return [_row(Windowed(key, rows.window(start)), *row[:2]) for start, key, row in rows.all()]
     if isinstance(rows, SessionRows):
         return [_row(session.windowed(), session.value) for session in rows.all()]
     store: KeyValueStore[Any, Any] = KeyValueStore(rows)

@@ -18,8 +18,7 @@ def rows() -> WindowRows:
 
 def put(kept: WindowRows, start: int, key: str, value: int, ts: int) -> None:
     segment = kept.segment(start)
-    segment.rows[key] = [value, ts, Windowed(key, segment.window)]
-    segment.dirty[key] = ts
+    segment.rows[key] = segment.dirty[key] = [value, ts, key, segment.window, None]
 
 
 def as_batch(changes: Changes) -> Batch:
@@ -77,7 +76,7 @@ def test_the_changelog_has_all_that_is_kept(writes: list[tuple[int, str, int, bo
         newest = max(newest, number * 10)
         put(kept, number * 10, key, value, value)
         if delete:
-            del kept.segment(number * 10).rows[key]
+            kept.put(key, number * 10, None, value)
         if take:
             restored.restore(as_batch(kept.take_changes()))
     restored.restore(as_batch(kept.take_changes()))

@@ -64,13 +64,14 @@ class Both:
         for rows in (self.memory, self.stored):
             segment = rows.segment(start)
             row = segment.get(key)
-            segment.dirty[key] = self.now
             if row is None:
-                segment.rows[key] = [1, self.now, f"{key}@{start}"]
+                row = segment.rows[key] = [1, self.now, key, segment.window, None]
             elif row[0] % 4 == 3:
+                row[0], row[1] = None, self.now
                 segment.remove(key)
             else:
                 row[0], row[1] = row[0] + 1, self.now
+            segment.dirty[key] = row
 
     def look(self, key: str, start: int) -> None:
         assert shown(self.stored.find(key, start)) == shown(self.memory.find(key, start))

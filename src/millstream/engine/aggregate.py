@@ -55,8 +55,12 @@ def _aggregate(node: Aggregate, downstream: Downstream, parts: Parts) -> NodeFun
             return None
         row = get(key)
         try:
-            old = none() if row is None else row[0]
-            new = first(key, value) if row is None else then(key, value, old)
+            if row is None:
+                old = None if none is None else none()
+                new = first(key, value)
+            else:
+                old = row[0]
+                new = then(key, value, old)
         except Exception as error:
             return failed(node.name, node.site, error)
         if row is not None and row[1] > timestamp:  # A2

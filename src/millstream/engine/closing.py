@@ -8,6 +8,7 @@ from typing import Any
 from millstream.engine.parts import Downstream, Parts
 from millstream.engine.settings import EngineSettings
 from millstream.plan.nodes import Aggregate
+from millstream.serde import Windowed
 from millstream.state import WindowRows
 
 
@@ -81,7 +82,7 @@ class WindowCloser:
         self.last_close = self._close_times[self._store] = close_time
         forward, result = self._forward, self._result
         while start is not None and start + size <= close_time:
-            for _, _, (value, timestamp, key) in self._rows.in_key_order(start):
-                forward(key, value if result is None else result(value), None, timestamp)
+            for _, _, (value, timestamp, key, window, _) in self._rows.in_key_order(start):
+                forward(Windowed(key, window), value if result is None else result(value), None, timestamp)
             start = self._rows.next_start(start)
         self._next = start

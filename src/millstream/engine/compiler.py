@@ -131,7 +131,9 @@ def compile_nodes(sub: SubTopology, parts: Parts) -> dict[str, NodeFunction]:
         late = next((functions[child.name] for child in below if isinstance(child, LateRecords)), None)
         children = {child.name: functions[child.name] for child in below if not isinstance(child, LateRecords)}
         together = fan_out_updates if isinstance(node, TableNode) else fan_out
-        downstream = Downstream(together(tuple(children.values())), children, late, parts.vanished.get(node.name, ()))
+        apart = parts.apart.get(next(iter(children))) if len(children) == 1 else None
+        vanished = parts.vanished.get(node.name, ())
+        downstream = Downstream(together(tuple(children.values())), children, late, vanished, apart)
         functions[node.name] = COMPILERS[type(node)](node, downstream, parts)
     parts.idle.timers.reverse()
     parts.starts.reverse()

@@ -57,13 +57,12 @@ def result_of(node: TableNode) -> Callable[[Any], Any] | None:
             return None
 
 
-def old_of_none(fold: Fold, node: TableNode) -> Callable[[], Any]:
-    """What a first update has as its old value."""
+def old_of_none(fold: Fold, node: TableNode) -> Callable[[], Any] | None:
+    """What a first update has as its old value, if that is not None."""
     cached = node.emit == "latest" or (isinstance(node, Aggregate) and node.cached)
-    return fold.empty if node.sends_old and not cached else lambda: None
+    return fold.empty if node.sends_old and not cached else None
 
 
 def _declared(plan: Declared) -> Fold:
     made = declared_functions(plan, ACCUMULATORS)
-    put, begin = made.put, made.begin
-    return Fold(lambda key, value: put(key, value, begin), put, made.result, lambda: begin, timed=made.timed)
+    return Fold(made.put, made.put, made.result, lambda: made.begin, timed=made.timed)

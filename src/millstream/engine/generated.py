@@ -2,7 +2,7 @@
 
 Aggregates lie as one flat tuple of slots. For `count()` and `sum("n")` of a record type what takes a record in is
 
-    def put(_key, value, slots):
+    def put(_key, value, slots=begin):
         s0, s1 = slots
         s0 += 1
         if value is not None:
@@ -19,12 +19,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
-from typing import Any
+from typing import Any, Protocol
 
 from millstream.engine.accumulators import FUNCTIONS, Accumulator
 from millstream.plan.aggregation import Column, Declared, Kind
 
 Slots = tuple[Any, ...]
+
+
+class Put(Protocol):
+    """Takes a record in, by itself into the aggregate of nothing."""
+
+    def __call__(self, key: Any, value: Any, slots: Slots = ..., /) -> Slots: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class DeclaredFunctions:
     """
 
     begin: Slots
-    put: Callable[[Any, Any, Slots], Slots]
+    put: Put
     merge: Callable[[Any, Slots, Slots], Slots]
     result: Callable[[Slots], Any]
     take: Callable[[Any, Any, Slots], Slots] | None
@@ -49,13 +55,13 @@ def declared_functions(plan: Declared, accumulators: Mapping[Kind, Accumulator])
     lines = [*_put("put", columns, plan, timed=timed), *_merge(columns), *_result(columns, plan)]
     if takes:
         lines += _put("take", columns, plan, timed=timed)
-    names: dict[str, Any] = {**FUNCTIONS, "make": plan.result}
+    begin = tuple(slot for column in columns for slot in column.accumulator.begin)
+    names: dict[str, Any] = {**FUNCTIONS, "make": plan.result, "begin": begin}
     for column in columns:
         names[column.setting] = column.plan.setting
         if column.plan.field is not None and not isinstance(column.plan.field, str):
             names[column.reader] = column.plan.field.call
     exec(compile("\n".join(lines), "<declared aggregates>", "exec"), names)  # text that is made here alone
-    begin = tuple(slot for column in columns for slot in column.accumulator.begin)
     return DeclaredFunctions(begin, names["put"], names["merge"], names["result"], names.get("take"), timed)
 
 
@@ -104,7 +110,7 @@ def _put(name: str, columns: Sequence[_Placed], plan: Declared, *, timed: bool) 
         accumulator = column.accumulator
         return accumulator.add if name == "put" else accumulator.subtract or ""
 
-    yield f"def {name}(_key, value, slots):"
+    yield f"def {name}(_key, value, slots=begin):"
     yield f"    {_slots(columns)}= slots"
     for column in columns:
         if column.plan.field is None:

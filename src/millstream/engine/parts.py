@@ -18,9 +18,12 @@ from millstream.engine.settings import EngineSettings
 from millstream.engine.stores import Rows
 from millstream.plan.internal import TaskId
 from millstream.plan.nodes import Node, StoreSpec, TableNode
+from millstream.serde import Window
 
 # children of streams are called with (key, value, timestamp), children of tables with (key, new, old, timestamp)
 NodeFunction: TypeAlias = Callable[..., None]
+# what a node that takes windowed keys may be called with instead: key, window, value, timestamp
+ApartFunction: TypeAlias = Callable[[Any, Window, Any, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Downstream:
     by_name: Mapping[str, NodeFunction]
     late: NodeFunction | None = None
     vanished: Sequence[Callable[[Any, int], None]] = ()  # see Parts
+    apart: ApartFunction | None = None  # of an only child
 
 
 @dataclass(slots=True)
@@ -58,6 +62,7 @@ class Parts:
     clocks: dict[str, Callable[[int], None]] = field(default_factory=dict)  # by windowed aggregation: passes its time
     # by table: who may have seen a row that came and went within a round, and is told its key and time at the end of it
     vanished: dict[str, list[Callable[[Any, int], None]]] = field(default_factory=dict)
+    apart: dict[str, ApartFunction] = field(default_factory=dict)  # by node that can take windowed keys so
     seen: dict[str, set[Any]] = field(default_factory=dict)  # by topic of answers: keys of right rows seen in a round
     watching: dict[str, Callable[[NodeFunction], NodeFunction]] = field(default_factory=dict)  # by store of two nodes
     stream_time: Schedule = field(default_factory=Schedule)

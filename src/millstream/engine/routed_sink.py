@@ -104,5 +104,7 @@ def _places(node: Sink | RoutedSink, partitioner: Partitioner | None, buffer: To
     return by_key if partitioner is None else chosen
 
 
-def _default(key: Any, address_of: Callable[[Any], Address], buffer: TopicBuffer) -> Address:
+def _default(
+    key: Any, address_of: Callable[[Any], Address], buffer: TopicBuffer
+) -> tuple[bytes | None, PartitionBuffer]:
     return (None, buffer.route(None)) if key is None else address_of(key)

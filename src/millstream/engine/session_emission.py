@@ -15,8 +15,9 @@ from millstream.plan.nodes import Aggregate
 from millstream.serde import Window, Windowed, window_of
 from millstream.state import Session
 
-Told: TypeAlias = Sequence[tuple[Window, Any]]  # bounds and values, as they were told
-Update: TypeAlias = tuple[Windowed[Any], Any, Any, Place]  # key, new and old value, what it came from
+Told: TypeAlias = Sequence[tuple[int, int, Any]]  # start, end and value, as they were told
+Tell: TypeAlias = Callable[[Any, Window, Any, Any], None]  # key, bounds, new and old value
+Update: TypeAlias = tuple[Any, Window, Any, Any, Place]  # the same, and what it came from
 
 NOTHING: Told = ()
 
@@ -34,21 +35,31 @@ class SessionEmission(Protocol):
 def session_emission(
     node: Aggregate, downstream: Downstream, parts: Parts, result: Callable[[Any], Any] | None
 ) -> SessionEmission:
-    forward = with_results(downstream.forward, result, sends_old=node.sends_old)
-    if node.emit == "latest":
-        return LatestSessions(forward, parts)
-    return EverySession(forward, parts)
+    tell = _telling(downstream, result, sends_old=node.sends_old)
+    return LatestSessions(tell, parts) if node.emit == "latest" else EverySession(tell, parts)
+
+
+def _telling(downstream: Downstream, result: Callable[[Any], Any] | None, *, sends_old: bool) -> Tell:
+    """Passes on one update, with the session's end as its timestamp."""
+    forward, apart = with_results(downstream.forward, result, sends_old=sends_old), downstream.apart
+    if apart is None:
+        return lambda key, bounds, new, old: forward(Windowed(key, bounds), new, old, bounds.end)
+    put = apart
+    if result is None:
+        return lambda key, bounds, new, _old: put(key, bounds, new, bounds.end)
+    of = result
+    return lambda key, bounds, new, _old: put(key, bounds, None if new is None else of(new), bounds.end)
 
 
 class EverySession:
     """Rule W15: a tombstone for each session that went into it, even with the same bounds, then the session."""
 
-    def __init__(self, forward: Callable[[Any, Any, Any, int], None], parts: Parts) -> None:
-        self._forward = forward
+    def __init__(self, tell: Tell, parts: Parts) -> None:
+        self._tell = tell
         self._context = parts.context
 
     def before(self, found: Sequence[Session]) -> Told:
-        return [(window_of((session.start, session.end)), session.value) for session in found]
+        return [(session.start, session.end, session.value) for session in found]
 
     def after(self, told: Told, session: Session) -> None:
         context, key, bounds = self._context, session.key, session.bounds
@@ -57,11 +68,11 @@ class EverySession:
         if told and bounds.start != bounds.end:
             session.value = None  # who looks it up while the tombstones pass finds nothing
             try:
-                for window, was in told:
-                    self._forward(Windowed(key, window), None, was, window.end)
+                for start, end, was in told:
+                    self._tell(key, window_of((start, end)), None, was)
             finally:
                 session.value = value
-        self._forward(Windowed(key, bounds), value, None, bounds.end)
+        self._tell(key, bounds, value, None)
         context.headers = headers
 
 
@@ -70,11 +81,12 @@ class LatestSessions:
     that it had in between (rules E4, E5).
     """
 
-    def __init__(self, forward: Callable[[Any, Any, Any, int], None], parts: Parts) -> None:
-        self._forward = forward
+    def __init__(self, tell: Tell, parts: Parts) -> None:
+        self._tell = tell
         self._context = parts.context
-        self._place = parts.context.place if parts.wants_places else lambda: (None, -1)
-        self._pending: dict[Session, tuple[Told, Place]] = {}  # by last update, the oldest first (rule E3)
+        self._wants_places = parts.wants_places
+        self._pending: dict[Session, Told] = {}  # by last update, the oldest first (rule E3)
+        self._places: dict[Session, Place] = {}  # of these, if they are asked for
         self._left: list[Update] = []  # of a round that failed
         parts.flushes.append(self.flush)
 
@@ -82,41 +94,48 @@ class LatestSessions:
         """A session that is pending was told as it was before its first change in this round, if at all."""
         told = NOTHING
         for session in found:
-            pending = self._pending.pop(session, None)
-            was = [(window_of((session.start, session.end)), session.value)] if pending is None else pending[0]
+            was = self._pending.pop(session, None)
+            if was is None:
+                was = [(session.start, session.end, session.value)]
             told = [*told, *was] if told else was
         return told
 
     def after(self, told: Told, session: Session) -> None:
-        self._pending[session] = (told, self._place())
+        self._pending[session] = told
+        if self._wants_places:
+            self._places[session] = self._context.place()
 
     def flush(self) -> None:
         if not self._pending and not self._left:
             return
-        context, forward = self._context, self._forward
-        updates = self._updates(self._left, self._pending)
-        self._left, self._pending = [], {}
+        context, tell = self._context, self._tell
+        updates = self._updates(self._left, self._pending, self._places)
+        self._left, self._pending, self._places = [], {}, {}
         context.headers = ()
         try:
             for update in updates:
-                key, new, old, (context.rows, context.row) = update
-                timestamp = context.timestamp = key.window.end
-                forward(key, new, old, timestamp)
+                key, bounds, new, old, (context.rows, context.row) = update
+                context.timestamp = bounds.end
+                tell(key, bounds, new, old)
         except BaseException:  # it and those after it are still to be passed on: a commit must not go past them
             self._left = [update, *updates]
             raise
         finally:
             context.rows, context.row = None, -1
 
-    def _updates(self, left: list[Update], pending: dict[Session, tuple[Told, Place]]) -> Iterator[Update]:
+    def _updates(
+        self, left: list[Update], pending: dict[Session, Told], places: dict[Session, Place]
+    ) -> Iterator[Update]:
         yield from left
-        for session, (told, place) in pending.items():
-            old = None
-            bounds = window_of((session.start, session.end))
-            for before, was in told:
-                if session.alive and before == bounds:
+        place: Place = (None, -1)
+        for session, told in pending.items():
+            if places:
+                place = places[session]
+            key, start, end, alive, old = session.key, session.start, session.end, session.alive, None
+            for first, last, was in told:
+                if alive and first == start and last == end:
                     old = was
                 else:
-                    yield Windowed(session.key, before), None, was, place
-            if session.alive:
-                yield Windowed(session.key, bounds), session.value, old, place
+                    yield key, window_of((first, last)), None, was, place
+            if alive:
+                yield key, window_of((start, end)), session.value, old, place

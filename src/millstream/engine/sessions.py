@@ -14,7 +14,6 @@ from millstream.engine.parts import Downstream, NodeFunction, Parts
 from millstream.engine.session_emission import NOTHING, session_emission
 from millstream.plan.nodes import Aggregate
 from millstream.plan.windows import SessionWindows
-from millstream.serde import Window, window_of
 from millstream.state import Session, SessionRows
 
 _LEAST_SEGMENT_MS = 60_000  # of Kafka's RocksDB stores
@@ -42,7 +41,8 @@ class SessionAggregate:
         self._merging = merging_for(node.aggregation)
         self._add = self._merging.add
         self._closer = SessionCloser(node, downstream, parts) if node.on_close else None
-        self._emission = session_emission(node, downstream, parts, self._merging.result)
+        emission = session_emission(node, downstream, parts, self._merging.result)
+        self._before, self._after = emission.before, emission.after
         self._metrics, self._failed = parts.metrics, parts.failures.processing
         self._late = late_records(downstream, fold_for(node.aggregation))
         self._time = -1  # observed by this operator (rule T5)
@@ -97,11 +97,11 @@ class SessionAggregate:
             self._metrics.late += 1
             self._late(key, value, timestamp)
         else:
-            self._accepted(key, value, window_of((start, end)), found, timestamp)
+            self._accepted(key, value, (start, end), found, timestamp)
         if self._closer is not None:
             self._closer.close(self._time - self._closes_after)
 
-    def _accepted(self, key: Any, value: Any, bounds: Window, found: list[Session], timestamp: int) -> None:
+    def _accepted(self, key: Any, value: Any, bounds: tuple[int, int], found: list[Session], timestamp: int) -> None:
         """Rule W15."""
         try:
             aggregate = self._add(key, value, self._merged(key, found))
@@ -111,12 +111,12 @@ class SessionAggregate:
         if self._closer is not None:
             self._closer.changed(self._rows.put(key, bounds, aggregate, timestamp, found))
             return
-        told = self._emission.before(found) if found else NOTHING
-        self._emission.after(told, self._rows.put(key, bounds, aggregate, timestamp, found))
+        told = self._before(found) if found else NOTHING
+        self._after(told, self._rows.put(key, bounds, aggregate, timestamp, found))
 
     def _merged(self, key: Any, found: list[Session]) -> Any:
         merging = self._merging
-        if len(found) == 1 and merging.neutral:
+        if merging.neutral and len(found) == 1:
             return found[0].value
         aggregate = merging.begin()
         for session in found:

@@ -129,6 +129,8 @@ def to_stream(node: ToStream, downstream: Downstream, parts: Parts) -> NodeFunct
         forward(key, new, timestamp)
 
     if node.emit == "every":
+        if downstream.apart is not None:
+            parts.apart[node.name] = downstream.apart
         return call
 
     emit = emitter(node.emit, Downstream(call, {}), parts)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from millstream.engine.closing import WindowCloser, lossless
-from millstream.engine.emission import emitter
 from millstream.engine.folds import fold_for, old_of_none
 from millstream.engine.late import late_records
 from millstream.engine.parts import Downstream, NodeFunction, Parts
+from millstream.engine.window_emission import window_emitter
 from millstream.plan.nodes import Aggregate
 from millstream.plan.windows import FOREVER, TimeWindows, UnlimitedWindows
-from millstream.serde import Window, Windowed
+from millstream.serde import Window
 from millstream.state import WindowRows
 from millstream.state.window import Segment
 
@@ -21,7 +21,7 @@ def windowed_aggregate(
 ) -> NodeFunction:
     store: WindowRows = parts.rows(str(node.store))
     fold = fold_for(node.aggregation)
-    emit = emitter(node.emit, downstream, parts, fold.result, sends_old=node.sends_old)
+    emit = window_emitter(node, downstream, parts, fold.result)
     first, then = fold.first, fold.then
     kept = FOREVER if isinstance(windows, UnlimitedWindows) else windows.size_ms + windows.grace_ms
     none = old_of_none(fold, node)
@@ -47,28 +47,32 @@ def windowed_aggregate(
         end = stream_time - store.retention_ms
         return end if closer is None else min(end, closer.last_close - store.size_ms)
 
-    def update(key: Any, value: Any, timestamp: int, begin: int, segment: Segment) -> bool:
+    def update(key: Any, value: Any, timestamp: int, segment: Segment) -> bool:
         """Whether the record goes on to its next window."""
-        entry = segment.get(key)
+        row = segment.get(key)
         try:
-            old = none() if entry is None else entry[0]
-            new = first(key, value) if entry is None else then(key, value, old)
+            if row is None:
+                old = None if none is None else none()
+                new = first(key, value)
+            else:
+                old = row[0]
+                new = then(key, value, old)
         except Exception as error:
             failed(node.name, node.site, error)
             return False
-        if entry is not None and entry[1] > timestamp:  # W4
-            timestamp = entry[1]
-        segment.dirty[key] = timestamp
-        if entry is None:
-            entry = [new, timestamp, Windowed(key, segment.window)]
+        if row is None:
+            row = [new, timestamp, key, segment.window, None]
             if new is not None:
-                segment.rows[key] = entry
+                segment.rows[key] = row
         else:
-            entry[0], entry[1] = new, timestamp
+            if row[1] > timestamp:  # W4
+                timestamp = row[1]
+            row[0], row[1] = new, timestamp
             if new is None:
                 segment.remove(key)
+        segment.dirty[key] = row
         if closer is None:
-            emit((begin, key), entry[2], new, old, timestamp)
+            emit(row, old)
         return True
 
     def pass_time(time: int) -> None:
@@ -101,7 +105,7 @@ def windowed_aggregate(
 
     def unlimited(key: Any, value: Any, timestamp: int) -> None:
         if accepted(key, timestamp) and timestamp >= begins:  # W17
-            update(key, value, timestamp, begins, segment_of(begins))
+            update(key, value, timestamp, segment_of(begins))
 
     if isinstance(windows, UnlimitedWindows):
         begins = windows.start_ms
@@ -125,7 +129,7 @@ def windowed_aggregate(
             # the store knows of a segment with unlogged changes, so that it need not be asked for it again
             if begin != current_begin or not current.dirty or begin <= store.gone:
                 current, current_begin = segment_of(begin), begin
-            update(key, value, timestamp, begin, current)
+            update(key, value, timestamp, current)
         if closer is not None:
             closer.close(stream_time - grace)
 
@@ -135,7 +139,7 @@ def windowed_aggregate(
         for begin in range(max(0, timestamp - size + advance) // advance * advance, timestamp + 1, advance):  # W1
             if begin + kept <= stream_time:  # W3
                 metrics.late += 1
-            elif not update(key, value, timestamp, begin, segment_of(begin)):
+            elif not update(key, value, timestamp, segment_of(begin)):
                 break
         if timestamp - timestamp % advance + kept <= stream_time:  # late for the last of them, so for all
             late(key, value, timestamp)

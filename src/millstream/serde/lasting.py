@@ -62,7 +62,8 @@ def _checked(encode: Callable[[Any], bytes], slots: tuple[int, ...]) -> Callable
 
     def checked_slots(value: Any) -> bytes:
         for slot in slots:
-            _refuse_text(value[slot])
+            if type(value[slot]) not in _KEPT:
+                _refuse_text(value[slot])
         return encode(value)
 
     def checked(value: Any) -> bytes:

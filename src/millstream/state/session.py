@@ -91,13 +91,15 @@ class SessionRows:
         if not self.limits and first <= self.largest_end - self.retention_ms:
             first = self.largest_end - self.retention_ms + 1
         earlier = self._earlier.get(key)
+        is_near = latest.end >= first and latest.start <= last
+        if earlier is None or earlier[-1].end < first:
+            return [latest] if is_near else []
         found: list[Session] = []
-        if earlier is not None and earlier[-1].end >= first:
-            for at in range(bisect_left(earlier, first, key=_end), len(earlier)):
-                if earlier[at].start > last:
-                    return found
-                found.append(earlier[at])
-        if latest.end >= first and latest.start <= last:
+        for at in range(bisect_left(earlier, first, key=_end), len(earlier)):
+            if earlier[at].start > last:
+                return found
+            found.append(earlier[at])
+        if is_near:
             found.append(latest)
         return found
 
@@ -109,10 +111,11 @@ class SessionRows:
                 return None if session.value is None else [session.value, end]
         return None
 
-    def put(self, key: Any, bounds: Window, value: Any, timestamp: int, merged: list[Session]) -> Session:
+    def put(self, key: Any, bounds: tuple[int, int], value: Any, timestamp: int, merged: list[Session]) -> Session:
         """One session in place of those that were merged into it; the value None leaves none."""
-        if bounds.end > self.largest_end:
-            self.largest_end = bounds.end
+        start, end = bounds
+        if end > self.largest_end:
+            self.largest_end = end
         if value is None:
             for session in merged:
                 self._remove(session)
@@ -129,7 +132,6 @@ class SessionRows:
             self._remove(session)
             self._delete_logged(session, timestamp)
         session = merged[0]
-        start, end = bounds
         if session.logged_start >= 0 and (session.logged_start != start or session.logged_end != end):
             self._delete_logged(session, timestamp)
         session.start, session.end, session.value, session.timestamp = start, end, value, timestamp

@@ -19,9 +19,10 @@ LAST_MS = 2**63 - 1
 
 
 class Segment:
-    """The windows that start at one moment: rows by key, and the keys that the changelog does not have yet.
+    """The windows that start at one moment: rows by key, and those that the changelog does not have yet.
 
-    `get(key)` finds a row. Whoever changes a row in place, or puts another one into `rows`, notes it in `dirty`.
+    `get(key)` finds a row. Whoever changes a row in place, puts another one into `rows`, or removes one, which then has
+    the value None, notes it in `dirty`.
     """
 
     __slots__ = ("dirty", "get", "rows", "window")
@@ -29,7 +30,7 @@ class Segment:
     def __init__(self, window: Window) -> None:
         self.window = window
         self.rows: dict[Any, Row | None] = {}
-        self.dirty: dict[Any, int] = {}
+        self.dirty: dict[Any, Row] = {}
         self.get: Callable[[Any], Row | None] = self.rows.get
 
     def remove(self, key: Any) -> None:
@@ -37,7 +38,9 @@ class Segment:
 
 
 class WindowRows:
-    """The rows of one task's window store by window start and key: [value, timestamp, windowed key].
+    """The rows of one task's window store by window start and key: [value, timestamp, key, window, note].
+
+    The note is None, or what the node keeps there that updates the row, such as its windowed key.
 
     Windows that start at `limit()` or before are forgotten; it is asked whenever a window opens at a new moment. That
     is `retention_ms` before the newest start (rule W20), unless nodes say what they need in `limits`. With `by_key` a
@@ -141,17 +144,17 @@ class WindowRows:
         if start <= self.gone:
             return Windowed(key, segment.window)
         row = segment.get(key)
-        segment.dirty[key] = timestamp
-        windowed: Windowed[Any] = Windowed(key, segment.window) if row is None else row[2]
-        if value is None:
-            if row is not None:
-                segment.remove(key)
-                self._drop(key, start)
-        elif row is None:
-            self._add(segment, key, start, [value, timestamp, windowed])
+        if row is None:
+            row = [value, timestamp, key, segment.window, None]
+            if value is not None:
+                self._add(segment, key, start, row)
         else:
             row[0], row[1] = value, timestamp
-        return windowed
+            if value is None:
+                segment.remove(key)
+                self._drop(key, start)
+        segment.dirty[key] = row
+        return windowed_key(row)
 
     # --- what is forgotten
 
@@ -217,13 +220,10 @@ class WindowRows:
         values: list[bytes | None] = []
         timestamps: list[int] = []
         for start, segment in self._touched.items():
-            dirty, end = segment.dirty, suffix(start, 0)
-            rows = list(map(segment.rows.get, dirty))
-            keys += [encode_key(key) + end for key in dirty]
-            values += [None if row is None else encode_value(row[0]) for row in rows]
-            timestamps += [
-                timestamp if row is None else row[1] for timestamp, row in zip(dirty.values(), rows, strict=True)
-            ]
+            end, rows = suffix(start, 0), segment.dirty.values()
+            keys += [encode_key(key) + end for key in segment.dirty]
+            values += [None if row[0] is None else encode_value(row[0]) for row in rows]
+            timestamps += [row[1] for row in rows]
             self._taken(segment)
         self._touched.clear()
         self.forget()
@@ -243,10 +243,18 @@ class WindowRows:
             if start <= self.gone:
                 continue
             if value is not None:
-                self._add(segment, key, start, [self.value.decode(value), timestamp, Windowed(key, segment.window)])
+                self._add(segment, key, start, [self.value.decode(value), timestamp, key, segment.window, None])
                 self._newest = max(self._newest, timestamp)
             elif segment.rows.pop(key, None) is not None:
                 self._drop(key, start)
+
+
+def windowed_key(row: Row) -> Windowed[Any]:
+    """The row's windowed key, made once and then kept as its note."""
+    if row[4] is None:
+        row[4] = Windowed(row[2], row[3])
+    windowed: Windowed[Any] = row[4]
+    return windowed
 
 
 def in_order(serde: Serde[Any], rows: Iterable[tuple[Any, Row | None]]) -> list[tuple[bytes, Any, Row]]:

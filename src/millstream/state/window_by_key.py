@@ -13,7 +13,7 @@ from millstream.state.disk import Disk, DiskBatch, Records, merged
 from millstream.state.disk_pieces import TIME, stored_times
 from millstream.state.keyvalue import Row
 from millstream.state.ordered import OrderedTimes
-from millstream.state.window import LAST_MS, SUFFIX, Segment, WindowRows
+from millstream.state.window import LAST_MS, SUFFIX, Segment, WindowRows, windowed_key
 from millstream.state.window_disk import NOTE
 
 Group: TypeAlias = dict[int, Row]  # one key's windows that start in one piece of time, by start
@@ -97,14 +97,14 @@ class KeyWindowRows(WindowRows):
             self.forget()
         if start <= self.gone:
             return Windowed(key, self.window(start))
-        group = self._group(start, key)
+        group, window = self._group(start, key), self.window(start)
         row = group.get(start)
-        windowed: Windowed[Any] = Windowed(key, self.window(start)) if row is None else row[2]
+        windowed: Windowed[Any] = Windowed(key, window) if row is None else windowed_key(row)
         self._note(start, key, timestamp)
         if value is None:
             group.pop(start, None)
         elif row is None:
-            group[start] = [value, timestamp, windowed]
+            group[start] = [value, timestamp, key, window, windowed]
             if self.watch is not None:
                 self.watch(start)
         else:
@@ -130,8 +130,7 @@ class KeyWindowRows(WindowRows):
             if len(data) != len(prefix) + TIME.size:  # of a longer key that begins like this one
                 continue
             start = TIME.unpack_from(data, len(prefix))[0]
-            windowed = Windowed(key, self.window(start))
-            group[start] = [self.value.decode(value[8:]), TIME.unpack_from(value)[0], windowed]
+            group[start] = [self.value.decode(value[8:]), TIME.unpack_from(value)[0], key, self.window(start), None]
             size += ROW_BYTES + len(data) + len(value)
         return group, size
 

@@ -8,7 +8,7 @@ from struct import Struct
 from typing import Any, cast
 
 from millstream.model import Batch
-from millstream.serde import Serde, Window, Windowed
+from millstream.serde import Serde, Window
 from millstream.state.cache import ROW_BYTES
 from millstream.state.disk import Disk, DiskBatch, Records, after_prefix, merged
 from millstream.state.disk_pieces import TIME, stored_times
@@ -52,7 +52,7 @@ class StoredSegment(Segment):
         super().__init__(window)
         self.rows = self.known = KnownRows(load, complete=complete)
         self.get = self.known.__getitem__
-        self.unwritten: dict[Any, int] = {}
+        self.unwritten: dict[Any, Row] = {}
         self.counted = 0
 
     def remove(self, key: Any) -> None:
@@ -115,7 +115,7 @@ class StoredWindowRows(WindowRows):
         return StoredSegment(window, load, complete=complete)
 
     def _row(self, data: bytes, key: Any, window: Window) -> Row:
-        return [self.value.decode(data[8:]), TIME.unpack_from(data)[0], Windowed(key, window)]
+        return [self.value.decode(data[8:]), TIME.unpack_from(data)[0], key, window, None]
 
     def find(self, key: Any, start: int) -> Row | None:
         segment = self._stored.get(start)

@@ -114,7 +114,7 @@ class WindowStore(Generic[K, V]):
             rows = self._rows.in_key_order(start)
             for data, _, row in reversed(list(rows)) if reverse else rows:
                 if (low is None or low <= data) and (high is None or data <= high):
-                    yield row[2], self._access.shown(row[0])
+                    yield Windowed(row[2], row[3]), self._access.shown(row[0])
 
     def fetch_all(
         self, first: int | None, last: int | None, *, reverse: bool = False
