@@ -51,12 +51,13 @@ class Run:
     def command(self) -> list[str]:
         arguments = [self.workload.name, self.bootstrap, self.application_id, self.workload.load.topic, self.output]
         commit_ms = min(self.commit_ms, EXACTLY_ONCE_COMMIT_MS) if self.workload.exactly_once else self.commit_ms
-        arguments += [str(self.folder / "state"), str(commit_ms), self.tuning]
-        if self.engine == "Millstream":
-            return [sys.executable, "-m", "benchmarks.programs", *arguments]
+        arguments += [str(self.folder / "state"), str(commit_ms)]
         for other in OTHERS.values():
             if other.name == self.engine:
                 return other.command(arguments)
+        arguments.append(self.tuning)
+        if self.engine == "Millstream":
+            return [sys.executable, "-m", "benchmarks.programs", *arguments]
         return [java(), *JVM_OPTIONS, "-cp", str(BUILT / "lib" / "*"), "millstream.Main", *arguments]
 
 
