@@ -25,12 +25,17 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
 
 
 async def make(bootstrap: str, topic: str) -> None:
+    """A topic, and see that it is listed: by Apache Kafka a moment later."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
-    answer = await admin.create_topics([NewTopic(topic, PARTITIONS, 1)])
-    assert answer.topic_errors[0][1] == 0
-    assert topic in await admin.list_topics()
-    await admin.close()
+    try:
+        answer = await admin.create_topics([NewTopic(topic, PARTITIONS, 1)])
+        assert answer.topic_errors[0][1] == 0
+        async with asyncio.timeout(PATIENCE_S):
+            while topic not in await admin.list_topics():
+                await asyncio.sleep(0.01)
+    finally:
+        await admin.close()
 
 
 async def read(consumer: AIOKafkaConsumer, count: int) -> list[bytes]:
