@@ -9,7 +9,7 @@ from operator import length_hint
 from typing import Any, NamedTuple
 
 from millstream.engine.metrics import TaskMetrics
-from millstream.engine.remembered import Remembered
+from millstream.engine.remembered import Remembered, most_of
 from millstream.engine.settings import BadTime
 from millstream.errors import MillstreamError
 from millstream.model import Batch, Headers, TopicPartition
@@ -81,14 +81,14 @@ class RowDecoder:
         self._on_bad_time: BadTime = on_bad_time if source.extractor is None else "skip"
         self._extractor: Extractor | None = source.extractor
         self._decode_value = source.value.decode
-        self._keys: Remembered[bytes, Any] = Remembered(source.key.decode)  # decoded, and hashed, once
+        self._keys: Remembered[bytes, Any] = Remembered(source.key.decode, most_of(source.key))  # hashed once, too
         self._refusals = refusals
 
     def decode(self, batch: Batch) -> list[LoadedRows]:
         """A batch in bulk; one by one where a record in it is bad."""
         try:
-            cache, decode = self._keys, self._decode_value
-            keys = [None if key is None else cache[key] for key in batch.keys]
+            decode = self._decode_value
+            keys = self._keys.of_all(batch.keys)
             values = [None if value is None else decode(value) for value in batch.values]
         except Exception:  # the loop's edge: whatever a serde raises
             return self._decode_singly(batch)
