@@ -122,7 +122,7 @@ class Failures:
         def origin() -> tuple[object, ...]:
             rows, row = context.rows, context.row
             if row < 0 and rows is not None:  # as `LoadedRows.at_hand`
-                row = rows.run_end - hint(rows.running) - 1
+                row = len(rows.keys) - hint(rows.keys_left) - 1
             return self, node, rows, row, context.headers, context.timestamp
 
         return origin

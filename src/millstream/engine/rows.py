@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from operator import length_hint
 from typing import Any, NamedTuple
 
@@ -40,12 +41,23 @@ class LoadedRows:
     headers: Sequence[Headers] | None
     next_offset: int
     bad: BadRow | None = None
-    running: Any = None  # the iterator of the loop over a run, and the row at which the run ends
-    run_end: int = 0
+    keys_left: Iterator[Any] | None = None  # what `walk` has still to give
+    _left: Iterator[tuple[Any, Any, int]] | None = None
+
+    def walk(self, first: int, end: int) -> Iterator[tuple[Any, Any, int]]:
+        """(key, value, timestamp) of rows `first` to `end`. The next run goes on where this one ended: nothing is
+        copied.
+        """
+        if self._left is None or self.at_hand() != first - 1:
+            columns = self.keys, self.values, self.timestamps
+            keys, values, timestamps = (column[first:] for column in columns) if first else columns
+            self.keys_left = iter(keys)
+            self._left = zip(self.keys_left, values, timestamps, strict=False)
+        return islice(self._left, end - first)
 
     def at_hand(self) -> int:
-        """The row that the loop is at: what the iterator has given, less what it still has to give."""
-        return self.run_end - length_hint(self.running) - 1
+        """The row that was given last: those that there are, less those that are still to be given."""
+        return len(self.keys) - length_hint(self.keys_left) - 1
 
 
 def place_of(source: TopicPartition, offset: int, timestamp: int) -> LoadedRows | None:

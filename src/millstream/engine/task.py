@@ -386,12 +386,7 @@ class Task:
 
 def _run_plain(function: NodeFunction, run: Run) -> None:
     """Nothing per record but the call; the place of a record that fails is told by the iterator."""
-    rows, first, end = run.rows, run.first, run.end
-    keys, values, timestamps = rows.keys, rows.values, rows.timestamps
-    if first or end < len(keys):
-        keys, values, timestamps = keys[first:end], values[first:end], timestamps[first:end]
-    rows.running, rows.run_end = iter(keys), end
-    for key, value, timestamp in zip(rows.running, values, timestamps, strict=False):
+    for key, value, timestamp in run.rows.walk(run.first, run.end):
         function(key, value, timestamp)
 
 

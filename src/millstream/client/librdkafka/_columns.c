@@ -327,9 +327,23 @@ static PyObject *headers_of(const rd_kafka_message_t *message) {
     return found;
 }
 
+/* A range where none is left out, as most often: so no object is made for each. */
+static PyObject *offsets_of(rd_kafka_message_t *const *messages, Py_ssize_t count) {
+    int64_t first = messages[0]->offset, last = messages[count - 1]->offset;
+    if (last - first == count - 1)
+        return PyObject_CallFunction((PyObject *)&PyRange_Type, "LL", (long long)first, (long long)last + 1);
+    PyObject *offsets = PyList_New(count);
+    for (Py_ssize_t row = 0; offsets && row < count; row++) {
+        PyObject *offset = PyLong_FromLongLong(messages[row]->offset);
+        if (!offset || PyList_SetItem(offsets, row, offset) < 0)
+            Py_CLEAR(offsets);
+    }
+    return offsets;
+}
+
 /* Columns of messages of one partition: (topic, partition, offsets, timestamps, keys, values, headers or None). */
 static PyObject *columns_of(rd_kafka_message_t *const *messages, Py_ssize_t count) {
-    PyObject *offsets = PyList_New(count), *timestamps = PyList_New(count);
+    PyObject *offsets = offsets_of(messages, count), *timestamps = PyList_New(count);
     PyObject *keys = PyList_New(count), *values = PyList_New(count), *headers = NULL;
     if (!offsets || !timestamps || !keys || !values)
         goto failed;
@@ -337,15 +351,13 @@ static PyObject *columns_of(rd_kafka_message_t *const *messages, Py_ssize_t coun
         const rd_kafka_message_t *message = messages[row];
         rd_kafka_headers_t *some;
         int timestamp_type;
-        PyObject *offset = PyLong_FromLongLong(message->offset);
         PyObject *timestamp = PyLong_FromLongLong(rd_kafka.message_timestamp(message, &timestamp_type));
         PyObject *key = bytes_of(message->key, message->key_len);
         PyObject *value = bytes_of(message->payload, message->len);
-        PyList_SetItem(offsets, row, offset); /* a NULL among them is seen below */
-        PyList_SetItem(timestamps, row, timestamp);
+        PyList_SetItem(timestamps, row, timestamp); /* a NULL is seen below */
         PyList_SetItem(keys, row, key);
         PyList_SetItem(values, row, value);
-        if (!offset || !timestamp || !key || !value)
+        if (!timestamp || !key || !value)
             goto failed;
         if (!headers && rd_kafka.message_headers(message, &some) == 0) {
             if (!(headers = PyList_New(0)))
