@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from millstream.engine.rows import LoadedRows, RowDecoder
@@ -70,12 +71,8 @@ class PartitionInput:
         assert rows is not None
         first = self._at
         end = min(first + max_rows, len(rows.offsets))
-        if last_ms is not None:
-            timestamps = rows.timestamps
-            at = first
-            while at < end and timestamps[at] <= last_ms:
-                at += 1
-            end = at
+        if last_ms is not None and max(islice(rows.timestamps, first, end)) > last_ms:
+            end = next(at for at in range(first, end) if rows.timestamps[at] > last_ms)
         return Run(rows, first, end)
 
     def taken(self, run: Run, count: int) -> None:
@@ -83,7 +80,7 @@ class PartitionInput:
         if count:
             self._at = run.first + count
             self.buffered -= count
-            newest = max(run.rows.timestamps[run.first : self._at])
+            newest = max(islice(run.rows.timestamps, run.first, self._at))
             self.partition_time = max(self.partition_time, newest)
             if self._at < len(run.rows.offsets):
                 self.next_offset = run.rows.offsets[self._at]
