@@ -58,3 +58,14 @@ def test_workers_are_given_longer_to_stop_than_their_last_commit_may_take() -> N
     compose, kubernetes = ((ROOT / "deploy" / name).read_text() for name in ("compose.yaml", "kubernetes.yaml"))
     assert int(re.findall(r"stop_grace_period: (\d+)s", compose)[0]) * 1000 > limit_ms
     assert int(re.findall(r"terminationGracePeriodSeconds: (\d+)", kubernetes)[0]) * 1000 > limit_ms
+
+
+def test_the_image_has_what_the_build_reads() -> None:
+    """The names that stand in the project's file, and the script that hatchling looks for."""
+    read = ["pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "src", "examples"]
+    copied = " ".join(re.findall(r"^COPY (.*)$", (ROOT / "deploy" / "Dockerfile").read_text(), re.MULTILINE)).split()
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    for name in read:
+        assert (ROOT / name).exists(), name
+        assert name in copied, name
+        assert f"!{name}" in ignored, name
