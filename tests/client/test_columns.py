@@ -10,7 +10,7 @@ from millstream.client.librdkafka import LibrdkafkaClient
 from millstream.client.librdkafka import columns as module
 from millstream.client.librdkafka.columns import ColumnReader, build_with_columns
 from millstream.client.librdkafka.messages import MessageReader
-from millstream.errors import ConfigError
+from millstream.errors import ConfigError, KafkaError
 from millstream.model import OutBatch, TopicPartition
 from tests.client.test_data_consumer import read, rows, write
 from tests.client.until import until
@@ -110,6 +110,21 @@ def test_columns_that_are_none_are_refused(columns):
     with pytest.raises((TypeError, IndexError, SystemError)):
         producer._writer._client.produce("t", 0, 0, len(columns[0]), *columns)
     producer.close()
+
+
+def test_a_topic_that_cannot_be_is_an_error_that_names_it():
+    producer = LibrdkafkaClient(NOBODY).producer()
+    with pytest.raises(KafkaError, match=r"writing to x{600}-0: topic x{600}: .*[Ii]nvalid"):
+        producer.produce(OutBatch(TopicPartition("x" * 600, 0), [1], [None], [b""]))
+        until(lambda: producer.poll(timeout_ms=10).held == 0)
+    producer.close()
+
+
+def test_a_closed_producer_says_so():
+    producer = LibrdkafkaClient(NOBODY).producer()
+    producer.close()
+    with pytest.raises(KafkaError, match="writing"):
+        producer.produce(OutBatch(TopicPartition("t", 0), [1], [None], [b""]))
 
 
 def test_what_is_attached_to_is_confluent_kafkas():

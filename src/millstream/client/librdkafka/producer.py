@@ -98,7 +98,10 @@ class LibrdkafkaProducer:
         batch, first, end = rows.batch, rows.first, rows.end
         if self._writer is None or batch.origins is not None:
             return self._one_by_one(batch.part(first, end))
-        taken, error = self._writer.produce(batch, first, end)
+        try:
+            taken, error = self._writer.produce(batch, first, end)
+        except RuntimeError as failed:
+            raise raised(failed, f"writing to {batch.target}") from failed
         self._sent += taken
         if error is not None:
             self._refuse(batch, first + taken, kafka_error(error, f"writing to {batch.target}"))
