@@ -47,6 +47,7 @@ enum { CONSUMER = 1 };
 
 typedef int on_new_t(rd_kafka_t *, const rd_kafka_conf_t *, void *, char *, size_t);
 typedef int on_acknowledgement_t(rd_kafka_t *, rd_kafka_message_t *, void *);
+typedef int on_destroy_t(rd_kafka_t *, void *);
 
 static struct {
     int (*type)(const rd_kafka_t *);
@@ -58,6 +59,7 @@ static struct {
     void (*conf_set_log_cb)(rd_kafka_conf_t *, void (*)(const rd_kafka_t *, int, const char *, const char *));
     int (*conf_interceptor_add_on_new)(rd_kafka_conf_t *, const char *, on_new_t *, void *);
     int (*interceptor_add_on_acknowledgement)(rd_kafka_t *, const char *, on_acknowledgement_t *, void *);
+    int (*interceptor_add_on_destroy)(rd_kafka_t *, const char *, on_destroy_t *, void *);
     rd_kafka_queue_t *(*queue_get_consumer)(rd_kafka_t *);
     void (*queue_destroy)(rd_kafka_queue_t *);
     ssize_t (*consume_batch_queue)(rd_kafka_queue_t *, int, rd_kafka_message_t **, size_t);
@@ -91,6 +93,7 @@ static const struct {
     SYMBOL(conf_set_log_cb),
     SYMBOL(conf_interceptor_add_on_new),
     SYMBOL(interceptor_add_on_acknowledgement),
+    SYMBOL(interceptor_add_on_destroy),
     SYMBOL(queue_get_consumer),
     SYMBOL(queue_destroy),
     SYMBOL(consume_batch_queue),
@@ -129,10 +132,10 @@ typedef struct notice {
 } notice_t;
 
 static pthread_mutex_t notices_lock = PTHREAD_MUTEX_INITIALIZER;
-static notice_t *notices; /* the newest first */
-static int logged;        /* how many of them are of kind LOGGED */
+static notice_t *notices;      /* the newest first */
+static int count_of[UNDELIVERED + 1]; /* by kind */
 
-enum { MOST_LOGGED = 1000 };
+enum { MOST = 1000 }; /* errors, and as many logs, that wait for somebody to ask; no row is left out */
 
 static void free_notice(notice_t *notice) {
     free(notice->text);
@@ -156,9 +159,10 @@ static void tell(notice_t *notice) {
     if (!notice)
         return;
     pthread_mutex_lock(&notices_lock);
-    int kept = notice->kind != LOGGED || logged < MOST_LOGGED;
+    int bounded = notice->kind == LOGGED || notice->kind == ERROR;
+    int kept = !bounded || count_of[notice->kind] < MOST;
     if (kept) {
-        logged += notice->kind == LOGGED;
+        count_of[notice->kind]++;
         notice->next = notices;
         notices = notice;
     }
@@ -175,7 +179,7 @@ static notice_t *take_notices(const rd_kafka_t *rk, int made) {
         notice_t *notice = *at;
         if (notice->rk == rk && (notice->kind == MADE) == made) {
             *at = notice->next;
-            logged -= notice->kind == LOGGED;
+            count_of[notice->kind]--;
             notice->next = taken;
             taken = notice;
         } else {
@@ -209,9 +213,8 @@ static int on_acknowledgement(rd_kafka_t *rk, rd_kafka_message_t *message, void 
     if (!message->err || message->_private) /* one with an opaque of confluent-kafka's own is told of by that */
         return 0;
     notice_t *notice = new_notice(rk, UNDELIVERED, message->err, rd_kafka.message_errstr(message));
-    if (!notice)
-        return 0;
-    notice->topic = strdup(rd_kafka.topic_name(message->rkt));
+    if (!notice || !(notice->topic = strdup(rd_kafka.topic_name(message->rkt))))
+        abort(); /* without memory: a row that was lost must not pass for one that was written */
     notice->partition = message->partition;
     notice->size = message->key_len + message->len;
     if (message->key && (notice->key = malloc(message->key_len + 1))) {
@@ -222,20 +225,37 @@ static int on_acknowledgement(rd_kafka_t *rk, rd_kafka_message_t *message, void 
     return 0;
 }
 
+static int on_destroy(rd_kafka_t *rk, void *opaque) {
+    (void)opaque;
+    forget(take_notices(rk, 0));
+    forget(take_notices(rk, 1));
+    return 0;
+}
+
+/* Whether a configuration has this callback, or none where none is wanted. */
+static int has_callback(const rd_kafka_conf_t *conf, const char *name, uintptr_t wanted) {
+    char told[64] = "";
+    size_t size = sizeof told;
+    rd_kafka.conf_get(conf, name, told, &size); /* a pointer as text; nothing where there is none */
+    return strtoull(told, NULL, 16) == wanted;
+}
+
 static int on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque, char *errstr, size_t size) {
     (void)opaque, (void)errstr, (void)size;
-    if (rd_kafka.type(rk) == CONSUMER) {
-        /* confluent-kafka's own expect to be called from within a call of its own; `read` makes none */
+    /* confluent-kafka's callbacks expect to be called from within a call of its own, and `read` makes none. Where the
+     * user has some, it is confluent-kafka that reads, and its callbacks stay. */
+    if (rd_kafka.type(rk) == CONSUMER && has_callback(conf, "stats_cb", 0) && has_callback(conf, "throttle_cb", 0) &&
+        has_callback(conf, "oauthbearer_token_refresh_cb", 0)) {
         rd_kafka.conf_set_error_cb((rd_kafka_conf_t *)conf, on_error);
         rd_kafka.conf_set_log_cb((rd_kafka_conf_t *)conf, on_log);
     }
-    forget(take_notices(rk, 0)); /* of an earlier client at the same address, which told them while it was closed */
-    forget(take_notices(rk, 1));
+    on_destroy(rk, NULL); /* of an earlier client at the same address */
     notice_t *notice = new_notice(rk, MADE, 0, NULL);
     if (notice)
         notice->opaque = rd_kafka.opaque(rk);
     tell(notice);
-    return rd_kafka.interceptor_add_on_acknowledgement(rk, "millstream", on_acknowledgement, NULL);
+    int err = rd_kafka.interceptor_add_on_destroy(rk, "millstream", on_destroy, NULL);
+    return err ? err : rd_kafka.interceptor_add_on_acknowledgement(rk, "millstream", on_acknowledgement, NULL);
 }
 
 #pragma GCC visibility pop
@@ -272,6 +292,12 @@ static PyObject *text_of(const char *text) {
 
 static PyObject *bytes_of(const void *data, size_t size) {
     return data ? PyBytes_FromStringAndSize(data, (Py_ssize_t)size) : Py_NewRef(Py_None);
+}
+
+static int append(PyObject *list, PyObject *item) {
+    int appended = item ? PyList_Append(list, item) : -1;
+    Py_XDECREF(item);
+    return appended;
 }
 
 static int is_open(client_t *client) {
@@ -362,21 +388,12 @@ static PyObject *columns_of(rd_kafka_message_t *const *messages, Py_ssize_t coun
         if (!headers && rd_kafka.message_headers(message, &some) == 0) {
             if (!(headers = PyList_New(0)))
                 goto failed;
-            for (Py_ssize_t before = 0; before < row; before++) {
-                PyObject *empty = PyTuple_New(0);
-                int appended = empty ? PyList_Append(headers, empty) : -1;
-                Py_XDECREF(empty);
-                if (appended < 0)
+            for (Py_ssize_t before = 0; before < row; before++)
+                if (append(headers, PyTuple_New(0)) < 0)
                     goto failed;
-            }
         }
-        if (headers) {
-            PyObject *own = headers_of(message);
-            int appended = own ? PyList_Append(headers, own) : -1;
-            Py_XDECREF(own);
-            if (appended < 0)
-                goto failed;
-        }
+        if (headers && append(headers, headers_of(message)) < 0)
+            goto failed;
     }
     return Py_BuildValue("(NiNNNNN)", text_of(rd_kafka.topic_name(messages[0]->rkt)), (int)messages[0]->partition,
                          offsets, timestamps, keys, values, headers ? headers : Py_NewRef(Py_None));
@@ -394,12 +411,6 @@ static PyObject *event_of(const rd_kafka_message_t *message) {
     return Py_BuildValue("(NiLiN)", text_of(message->rkt ? rd_kafka.topic_name(message->rkt) : NULL),
                          (int)message->partition, (long long)message->offset, message->err,
                          text_of(rd_kafka.message_errstr(message)));
-}
-
-static int append(PyObject *list, PyObject *item) {
-    int appended = item ? PyList_Append(list, item) : -1;
-    Py_XDECREF(item);
-    return appended;
 }
 
 /* Runs of messages of one partition as columns, events as events. */
@@ -518,26 +529,24 @@ static PyObject *client_produce(client_t *client, PyObject *args) {
         Py_ssize_t key_size, size;
         PyObject *time = PyList_GetItem(timestamps, row);
         int64_t timestamp = time ? sent_timestamp(PyLong_AsLongLong(time)) : 0;
-        if (!time || PyErr_Occurred() || bytes_at(keys, row, &key, &key_size) < 0 ||
-            bytes_at(values, row, &value, &size) < 0)
+        if (!time || bytes_at(keys, row, &key, &key_size) < 0 || bytes_at(values, row, &value, &size) < 0)
             return NULL;
         PyObject *pairs = headers == Py_None ? NULL : PyList_GetItem(headers, row);
+        rd_kafka_headers_t *own = NULL;
         if (pairs && PyTuple_Size(pairs) > 0) {
-            rd_kafka_headers_t *own = rd_kafka.headers_new((size_t)PyTuple_Size(pairs));
+            own = rd_kafka.headers_new((size_t)PyTuple_Size(pairs));
             if (add_headers(own, pairs) < 0) {
                 rd_kafka.headers_destroy(own);
                 return NULL;
             }
-            err = rd_kafka.producev(client->rk, VTYPE_RKT, topic, VTYPE_PARTITION, (int32_t)partition, VTYPE_MSGFLAGS,
-                                    MSG_F_COPY, VTYPE_VALUE, value, (size_t)size, VTYPE_KEY, key, (size_t)key_size,
-                                    VTYPE_TIMESTAMP, timestamp, VTYPE_HEADERS, own, VTYPE_END);
-            if (err) /* else they are librdkafka's */
-                rd_kafka.headers_destroy(own);
-        } else {
-            err = rd_kafka.producev(client->rk, VTYPE_RKT, topic, VTYPE_PARTITION, (int32_t)partition, VTYPE_MSGFLAGS,
-                                    MSG_F_COPY, VTYPE_VALUE, value, (size_t)size, VTYPE_KEY, key, (size_t)key_size,
-                                    VTYPE_TIMESTAMP, timestamp, VTYPE_END);
         }
+        if (PyErr_Occurred())
+            return NULL;
+        err = rd_kafka.producev(client->rk, VTYPE_RKT, topic, VTYPE_PARTITION, (int32_t)partition, VTYPE_MSGFLAGS,
+                                MSG_F_COPY, VTYPE_VALUE, value, (size_t)size, VTYPE_KEY, key, (size_t)key_size,
+                                VTYPE_TIMESTAMP, timestamp, own ? VTYPE_HEADERS : VTYPE_END, own, VTYPE_END);
+        if (err && own) /* else they are librdkafka's */
+            rd_kafka.headers_destroy(own);
         if (err)
             break;
     }
@@ -614,18 +623,10 @@ static PyObject *load(PyObject *module, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-static int has_callback(rd_kafka_t *rk, const char *name, uintptr_t wanted) {
-    char told[64] = "";
-    size_t size = sizeof told;
-    rd_kafka.conf_get(rd_kafka.conf(rk), name, told, &size); /* a pointer as text; nothing where there is none */
-    return strtoull(told, NULL, 16) == wanted;
-}
-
-/* Whether `read` calls nothing of confluent-kafka's. */
+/* Whether `read` calls nothing of confluent-kafka's: `on_new` has seen to it. */
 static int is_readable(rd_kafka_t *rk) {
-    return has_callback(rk, "error_cb", (uintptr_t)on_error) && has_callback(rk, "log_cb", (uintptr_t)on_log) &&
-           has_callback(rk, "stats_cb", 0) && has_callback(rk, "throttle_cb", 0) &&
-           has_callback(rk, "oauthbearer_token_refresh_cb", 0);
+    const rd_kafka_conf_t *conf = rd_kafka.conf(rk);
+    return has_callback(conf, "error_cb", (uintptr_t)on_error) && has_callback(conf, "log_cb", (uintptr_t)on_log);
 }
 
 /* The Client of one of confluent-kafka's that was made with this as its plugin. None where it wasn't, and for a
