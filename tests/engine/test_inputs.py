@@ -8,8 +8,11 @@ import pytest
 
 import millstream as ms
 from millstream.engine import EngineSettings, Outbox, Task
-from millstream.engine.remembered import Remembered
+from millstream.engine.outbox import TopicBuffer
+from millstream.engine.remembered import FEW, Remembered
+from millstream.engine.sink import addressing
 from millstream.model import TopicPartition
+from millstream.serde import STRING
 from tests.driving import every
 from tests.engine.tasks import Plan, Row, batch_of, rows_of
 
@@ -173,6 +176,16 @@ def test_remembered_keys_are_bounded() -> None:
         assert keys[b"%d" % number] == str(number)
         assert len(keys) <= 3
     assert b"0" not in keys  # others have come for long enough
+
+
+def test_more_keys_are_remembered_where_they_are_hashed() -> None:
+    asked: list[int] = []
+    for partitions in (1, 2):
+        find = addressing(STRING, TopicBuffer("out", partitions))
+        for number in range(FEW + 1):
+            find(str(number))
+        asked.append(len(find.__self__))  # type: ignore[attr-defined]
+    assert asked == [FEW, FEW + 1]
 
 
 class Clocked:

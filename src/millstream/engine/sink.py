@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from millstream.engine.outbox import PartitionBuffer, TopicBuffer
 from millstream.engine.parts import ApartFunction, Downstream, NodeFunction, Parts
-from millstream.engine.remembered import Remembered, most_of
+from millstream.engine.remembered import MOST, Remembered, most_of
 from millstream.plan.internal import internal_topic
 from millstream.plan.nodes import Sink
 from millstream.plan.sinks import RoutedSink
@@ -103,7 +103,8 @@ def addressing(serde: Serde[Any], buffer: TopicBuffer) -> Callable[[Any], Addres
         return data, route(data)
 
     # bytes and partition of keys that come often: these are encoded and hashed once
-    return Remembered(of, most_of(serde)).__getitem__ if serde.cacheable else of
+    most = most_of(serde) if len(buffer.partitions) == 1 else MOST  # to hash a key is dear
+    return Remembered(of, most).__getitem__ if serde.cacheable else of
 
 
 def _suffix_of(serde: AnyWindowedSerde) -> Callable[[Window], bytes]:
